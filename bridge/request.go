@@ -1,0 +1,30 @@
+package bridge
+
+// Field is one header field as it came: the name's case kept, white space around
+// the value removed.
+type Field struct {
+	Name, Value []byte
+}
+
+// Request is the one form of a request, whatever protocol brought it. Its slices
+// may point into the connection's buffer: Begin copies what it keeps.
+type Request struct {
+	Method     []byte
+	Target     []byte  // as sent
+	Path       []byte  // still percent-encoded, without the query
+	Query      []byte  // without the question mark
+	Minor      int     // HTTP/1.Minor
+	Fields     []Field // in the order they came
+	BodyLength int64   // bytes; 0 none, -1 unknown (chunked)
+	Expect     bool    // the client waits for 100 (Continue)
+	Peer       *Peer
+}
+
+// Peer says between whom a connection is. It is constant for the connection.
+type Peer struct {
+	RemoteAddr string // textual address; empty for a unix socket
+	RemotePort string
+	ServerName string
+	ServerPort string
+	Scheme     string // http or https
+}

@@ -1,0 +1,42 @@
+// The control messages: what the front, the zygote and the workers say to each
+// other over their SOCK_SEQPACKET unix sockets. One message is one packet: this
+// struct, then `size` bytes of payload; descriptors travel beside it (SCM_RIGHTS).
+#ifndef GB_CONTROL_H
+#define GB_CONTROL_H
+
+#include <stdint.h>
+
+// The environment variable that makes a started process a zygote: the number of
+// the descriptor of its control socket. Whoever reads it unsets it first.
+#define GB_HOST_FD_VARIABLE "GOBRIDGE_HOST_FD"
+
+#define GB_MAX_MESSAGE 131072 // bytes, payload included; longer texts are cut
+#define GB_MAX_DESCRIPTORS 16
+
+struct gb_message {
+    uint32_t kind;
+    uint32_t size; // payload bytes
+    uint64_t a, b; // by kind
+};
+
+// Settings are a payload of "name\0value\0" pairs.
+enum {
+    // front to zygote
+    GB_MSG_BOOT = 1,  // settings: "library" (libpython's path; empty: this process is an interpreter),
+                      // "program" (sys.executable to be); descriptors: a memfd with the Python helper's source
+    GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket
+    // front to worker
+    GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
+                      // "threads", "multiprocess"; descriptors: segment, worker's doorbell, reactors' doorbells
+    GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave
+    // zygote to front
+    GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it
+    GB_MSG_SPAWNED = 20, // a: incarnation: the worker is forked and is the front's child
+    // worker to front
+    GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the worker; before anything else
+    GB_MSG_READY = 18, // the application is imported; requests may come
+    // zygote or worker to front
+    GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
+};
+
+#endif

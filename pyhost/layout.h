@@ -1,0 +1,220 @@
+// The shared-memory segment: the one place where its layout is defined.
+//
+// One segment (a sealed memfd) belongs to one generation. The front creates and
+// fills it; each worker maps it after its own fork. Go holds the same layout in
+// layout.go, and a test compares every size and offset with this header.
+//
+// Who writes what stands beside each field. "Front" is the Go process, "worker"
+// the process that runs Python. A field is written by one side only, except for
+// gb_stream.word, which both sides change by compare-and-swap, and the news
+// bitmaps, in which one side sets bits and the other takes them by exchange.
+// All accesses to _Atomic fields are sequentially consistent.
+//
+// 64-bit little-endian machines only.
+#ifndef GB_LAYOUT_H
+#define GB_LAYOUT_H
+
+#include <stdint.h>
+
+#define GB_MAGIC UINT64_C(0x6567646972626f67) // "gobridge", read as little-endian
+#define GB_LAYOUT_VERSION 1u
+
+#define GB_MAX_WORKERS 256u
+#define GB_MAX_REACTORS 8u
+#define GB_MAX_STREAMS 65536u
+#define GB_MIN_PIPE 4096u
+#define GB_MAX_PIPE (1u << 24)
+#define GB_MAX_INBOX 65536u
+
+// ---- The header: written by the front before the first worker, then constant.
+
+struct gb_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_size;   // sizeof(struct gb_header)
+    uint64_t size;          // bytes in the whole segment
+    uint32_t workers;       // worker slots, 1..GB_MAX_WORKERS
+    uint32_t reactors;      // 1..GB_MAX_REACTORS
+    uint32_t streams;       // 64..GB_MAX_STREAMS, a multiple of 64
+    uint32_t pipe_size;     // bytes in each pipe: a power of two, a multiple of the page size
+    uint32_t inbox_entries; // hints in each inbox: a power of two
+    uint32_t summary_words; // words in the upper level of a bitmap: ceil(streams / 4096)
+    uint64_t reactors_at;   // offsets from the start of the segment
+    uint64_t workers_at;
+    uint64_t worker_stride; // bytes from one worker block to the next
+    uint64_t news_at;
+    uint64_t news_stride;   // bytes from one bitmap to the next
+    uint64_t streams_at;
+    uint64_t pipes_at;      // stream s: request pipe at pipes_at + 2*s*pipe_size, response pipe after it
+};
+
+// ---- Reactors: is this one asleep?
+
+enum {
+    GB_AWAKE = 0,
+    GB_ASLEEP = 1, // until rung: ring for any news
+    GB_DOZING = 2, // for 200 us at most: ring only when nothing more waits in the worker's inbox
+};
+
+struct gb_reactor {
+    _Alignas(64) _Atomic uint32_t sleeping; // front writes: GB_AWAKE, GB_ASLEEP, GB_DOZING
+    uint32_t reserved[15];
+};
+
+// ---- Workers: inbox and sleep.
+
+struct gb_hint {
+    uint64_t word;   // the stream's word as it was queued
+    uint32_t stream; // its index
+    uint32_t reserved;
+};
+
+struct gb_worker {
+    _Alignas(64) _Atomic uint32_t incarnation; // front writes, before the worker is set up
+    _Atomic uint32_t put;                      // front writes: hints put, ever growing
+    uint32_t reserved_front[14];
+    _Alignas(64) _Atomic uint32_t taken;       // worker writes: hints taken, ever growing
+    _Atomic uint32_t sleeping;                 // worker writes: 1 while a thread sleeps on the doorbell
+    uint32_t reserved_worker[14];
+    struct gb_hint inbox[];                    // front writes; inbox_entries of them
+};
+
+// ---- News: one bit a stream, "look at it again".
+//
+// For worker w and reactor r there are two bitmaps; their index is
+// 2 * (w * reactors + r) + direction. A bitmap is summary_words words of
+// summary (one bit for each word of bits), padded to 64 bytes, then streams/64
+// words of bits. The sender sets the bit, then the summary bit; the receiver
+// takes the summary word, then the words it names.
+
+enum {
+    GB_TO_FRONT = 0,
+    GB_TO_WORKER = 1,
+};
+
+// ---- Streams.
+
+// The word: who owns the stream. state:4 | incarnation:24 | sequence:36, from the
+// top bit down. An incarnation names one worker process of this generation and is
+// never used again; a sequence is new for each queueing of the stream.
+enum {
+    GB_FREE = 0,    // the front's: unused, being filled, or taken back
+    GB_QUEUED = 1,  // named by a hint in an inbox: whoever swaps it owns it
+    GB_RUNNING = 2, // the worker's, until it swaps or dies
+    GB_DONE = 3,    // the front's again: the worker is through with it
+};
+
+#define GB_STATE_SHIFT 60
+#define GB_INCARNATION_SHIFT 36
+#define GB_INCARNATION_MASK ((UINT64_C(1) << 24) - 1)
+#define GB_SEQUENCE_MASK ((UINT64_C(1) << 36) - 1)
+
+// Front flags of a stream (gb_stream.front): set by the front alone.
+enum {
+    GB_BODY_END = 1, // every byte of the request body is in the pipe
+    GB_CLOSED = 2,   // the client is gone, or the request is broken: reads and writes fail
+};
+
+// How a run ended (gb_stream.outcome): stored by the worker before RUNNING becomes DONE.
+enum {
+    GB_FINISHED = 0, // the response is whole
+    GB_ABORTED = 1,  // the response must be seen to be cut
+};
+
+// What the one who waits on a pipe wants (gb_pipe.*_waits).
+enum {
+    GB_WAITS_NOT = 0,
+    GB_WAITS_BELL = 1, // a worker's thread sleeps on gb_stream.bell: add one, then futex-wake it
+    GB_WAITS_NEWS = 2, // set the stream's news bit and ring
+};
+
+struct gb_pipe {
+    // The writer's line. `written` is {base:32 | write:32}: a byte's place in the pipe is
+    // (counter - base) mod pipe_size; the writer sets base = write when it finds the pipe
+    // empty, so that small messages start at the pipe's beginning.
+    _Alignas(64) _Atomic uint64_t written; // writer
+    _Atomic uint32_t writer_waits;         // writer
+    uint32_t reserved_writer[13];
+    // The reader's line.
+    _Alignas(64) _Atomic uint32_t read; // reader: bytes read, ever growing, modulo 2^32
+    _Atomic uint32_t reader_waits;      // reader
+    uint32_t reserved_reader[14];
+};
+
+struct gb_stream {
+    // Both sides, by compare-and-swap.
+    _Alignas(64) _Atomic uint64_t word;
+    // The front's, while the word is FREE or DONE; constant for the worker.
+    uint32_t reactor;          // whose bitmap takes this stream's news
+    uint32_t connection;       // index in that reactor, with
+    uint32_t connection_count; // its use count: an answer never reaches another client
+    // The front's at any time.
+    _Atomic uint32_t front;    // GB_BODY_END, GB_CLOSED
+    _Atomic uint32_t bell;     // futex: grows by one for each wake of a waiting thread
+    uint32_t reserved_front[9];
+    // The worker's.
+    _Alignas(64) _Atomic uint32_t outcome;
+    uint32_t reserved_worker[15];
+    struct gb_pipe request;  // front writes, worker reads
+    struct gb_pipe response; // worker writes, front reads
+};
+
+// ---- What the pipes carry. Multi-byte numbers are little-endian and unaligned.
+
+// Request pipe: one head, then the body's bytes as they are (chunked coding removed).
+struct gb_request_head {
+    uint32_t size;          // bytes of the whole head: this struct and all variables
+    uint16_t count;         // variables that follow
+    uint16_t flags;         // GB_REQUEST_*
+    uint64_t body_length;   // bytes, or GB_LENGTH_UNKNOWN
+};
+// Then `count` times: struct gb_variable, name bytes, value bytes. In the form the
+// application interface wants: for WSGI names are environ keys (HTTP_ACCEPT), values latin-1.
+struct gb_variable {
+    uint16_t name_size;
+    uint16_t reserved;
+    uint32_t value_size;
+};
+
+enum {
+    GB_REQUEST_HEAD = 1,     // the method is HEAD: no body goes out
+    GB_REQUEST_HTTP10 = 2,   // the client speaks HTTP/1.0
+    GB_REQUEST_EXPECT = 4,   // the client waits for 100 (Continue)
+};
+
+#define GB_LENGTH_UNKNOWN UINT64_MAX
+#define GB_MAX_REQUEST_HEAD (1u << 20)
+#define GB_MAX_RESPONSE_HEAD (1u << 20)
+
+// Response pipe: records. BODY records may be longer than the pipe.
+struct gb_record {
+    uint32_t kind; // GB_RECORD_*
+    uint32_t size; // payload bytes that follow
+};
+
+enum {
+    GB_RECORD_HEAD = 1, // struct gb_response_head and what follows it; once
+    GB_RECORD_BODY = 2, // body bytes
+};
+
+struct gb_response_head {
+    uint16_t status;        // 200..999
+    uint16_t count;         // header lines
+    uint32_t flags;         // GB_HEAD_*
+    uint64_t body_length;   // Content-Length, or GB_LENGTH_UNKNOWN
+    uint32_t reason_size;
+    uint32_t lines_size;
+};
+// Then `count` times struct gb_line, then the reason, then the header lines, each
+// "Name: value\r\n". The worker has validated names and values (RFC 9110 section 5).
+struct gb_line {
+    uint32_t start;     // offset in the lines
+    uint32_t name_size; // bytes of the name; the value starts 2 bytes behind it
+};
+
+enum {
+    GB_HEAD_DATE = 1,   // the application set Date
+    GB_HEAD_SERVER = 2, // the application set Server
+};
+
+#endif
