@@ -1,0 +1,85 @@
+// A claimed stream: one request, owned by one thread of a worker from its claim
+// to its finish. Everything the application interface does with the bridge goes
+// through here.
+//
+// None of these functions needs the GIL. Those named ..._wait, and
+// gb_claim_head, may sleep: call them without the GIL. One thread at a time may
+// be inside a claim's functions.
+//
+// After gb_claim_finish the claim answers like that of a client who is gone, so
+// an object that outlives its request (wsgi.input) can do no harm as long as the
+// memory of the claim itself is there: keep the claim's `word` beside a pointer
+// to it, and compare, to notice that the thread has moved on to another request.
+#ifndef GB_CLAIM_H
+#define GB_CLAIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+#include "pipe.h"
+#include "segment.h"
+
+struct gb_claim {
+    struct gb_segment *segment;
+    uint32_t stream;
+    uint32_t reactor;            // whose bitmap takes the stream's news
+    uint64_t word;               // the stream's word while it runs; 0 before the claim and after the finish
+    struct gb_request_head head; // valid once gb_claim_head returned 0
+    uint64_t body_left;          // body bytes not read yet, or GB_LENGTH_UNKNOWN
+    bool broken;                 // the shared memory held what cannot be: answer as if the client were gone
+    bool expect_told;            // the front knows that the body of an Expect request is wanted
+    struct gb_reader request;
+    struct gb_writer response;
+    uint8_t *variables;          // owned; reused from one request to the next
+    size_t variables_room;
+};
+
+enum gb_wait {
+    GB_READY,       // bytes, or room, are there
+    GB_END,         // the request body is over
+    GB_GONE,        // the client is gone or the request is broken
+    GB_INTERRUPTED, // a signal came: take the GIL, call PyErr_CheckSignals, and if it is content wait again
+};
+
+// Prepares a claim that one thread uses for all its requests; *c owns memory
+// until gb_claim_close.
+void gb_claim_open(struct gb_claim *c, struct gb_segment *segment);
+void gb_claim_close(struct gb_claim *c);
+
+// Tries to own the stream that a hint names. False: the hint was stale or made
+// no sense; nothing happened.
+bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint);
+
+// Reads the whole head; may sleep. 0, or -1 when the client left or the head makes
+// no sense. *variables points to *size bytes that hold exactly c->head.count
+// variables (struct gb_variable, name, value; unaligned), already checked: the
+// caller may walk them without looking at the bounds again. They stay valid until
+// the next gb_claim_head of the same claim.
+int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size);
+
+// Moves request body bytes that are there, at most n; 0 if there are none now.
+size_t gb_request_try(struct gb_claim *c, void *to, size_t n);
+
+// Sleeps until there are body bytes (GB_READY), none will come (GB_END), they
+// will never come (GB_GONE), or a signal (GB_INTERRUPTED).
+enum gb_wait gb_request_wait(struct gb_claim *c);
+
+// Moves response bytes into the pipe, at most n; returns how many fitted, 0 too
+// when the client is gone. With `last` no news is given if all fitted, because
+// gb_claim_finish follows at once.
+size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last);
+
+// Sleeps until there is room (GB_READY), the client is gone (GB_GONE), or a
+// signal (GB_INTERRUPTED).
+enum gb_wait gb_response_wait(struct gb_claim *c);
+
+// The client is gone, the request is broken, or the claim is finished.
+bool gb_claim_closed(struct gb_claim *c);
+
+// Gives the stream back; outcome: GB_FINISHED or GB_ABORTED. Exactly once for
+// each claim taken; a second call does nothing.
+void gb_claim_finish(struct gb_claim *c, uint32_t outcome);
+
+#endif

@@ -1,0 +1,23 @@
+// A worker process: what the zygote needs to begin its life, and what the
+// application interface needs to know of its settings.
+#ifndef GB_WORKER_H
+#define GB_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// The worker's settings, from GB_MSG_SETUP. The strings belong to the worker and
+// live as long as the process; none is NULL.
+struct gb_worker_settings {
+    const char *application; // "package.module:attribute"
+    const char *chdir;       // directory to import from; empty: where we are
+    const char *interface;   // "wsgi"
+    unsigned threads;        // request threads, at least 1
+    bool multiprocess;       // there are other workers
+};
+
+// A worker's life from its fork to its end, in the forked child; the GIL is held.
+// `control` is the worker's own socket.
+_Noreturn void gb_worker_main(int control, uint32_t incarnation);
+
+#endif
