@@ -1,0 +1,120 @@
+package pyhost
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPrivateDirPrefersTheRuntimeFolder(t *testing.T) {
+	runtime, temporary := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	for _, c := range []struct{ xdg, want string }{
+		{runtime, runtime},
+		{runtime, runtime}, // it is there already
+		{"", temporary},
+		{"/no/such/folder", temporary},
+	} {
+		t.Setenv("XDG_RUNTIME_DIR", c.xdg)
+		dir, err := privateDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Dir(dir) != c.want || info.Mode().Perm() != 0o700 {
+			t.Errorf("XDG_RUNTIME_DIR=%q: private folder %s of mode %v, want one of 0700 in %s", c.xdg, dir, info.Mode(), c.want)
+		}
+	}
+}
+
+func TestPrivateDirIsNotSomebodyElses(t *testing.T) {
+	elsewhere := t.TempDir()
+	for _, c := range []struct {
+		name    string
+		prepare func(dir string) error
+		says    string
+	}{
+		{"open to others", func(dir string) error { return os.Mkdir(dir, 0o755) }, "open to others"},
+		{"a link", func(dir string) error { return os.Symlink(elsewhere, dir) }, "not a folder"},
+		{"a file", func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, "not a folder"},
+		{"another user's", func(dir string) error { return otherUsers(dir) }, "belongs to user"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "gobridge")
+			if err := c.prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+			err := makePrivate(dir)
+			if err == nil || !strings.Contains(err.Error(), c.says) && !strings.Contains(err.Error(), "open to others") {
+				t.Errorf("taken for private: %v", err)
+			}
+		})
+	}
+}
+
+// otherUsers makes a folder that belongs to another user, or, for who may not do
+// that, one that is at least open to them.
+func otherUsers(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	if os.Chown(dir, os.Geteuid()+1, -1) != nil {
+		return os.Chmod(dir, 0o777)
+	}
+	return nil
+}
+
+func TestPrivateDirSaysWhatToDo(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "/no/such/folder")
+	t.Setenv("TMPDIR", "/neither/this")
+	_, err := privateDir()
+	for _, want := range []string{"/no/such/folder/gobridge-", "/neither/this/gobridge-", "set TMPDIR"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not contain %q", err, want)
+		}
+	}
+}
+
+func TestUnpackWritesOnceAndMendsWhatIsBroken(t *testing.T) {
+	dir := t.TempDir()
+	content := bytes.Repeat([]byte("library"), 1000)
+	path, err := unpack(dir, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := unpack(dir, content)
+	if err != nil || again != path {
+		t.Fatalf("the second time: %s, %v", again, err)
+	}
+	if second, err := os.Stat(path); err != nil || !os.SameFile(first, second) {
+		t.Errorf("it was written twice (%v)", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content[:100], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unpack(dir, content); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("a broken file was kept: %d bytes, %v", len(got), err)
+	}
+	other, err := unpack(dir, append(content, 'x'))
+	if err != nil || other == path {
+		t.Errorf("another library has the same path %s (%v)", other, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
