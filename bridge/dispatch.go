@@ -1,0 +1,256 @@
+package bridge
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gobridge/pyhost"
+)
+
+// dispatch decides which worker gets which request: the one with the fewest in
+// flight. A worker may be given a little more than it can run at once; what it has
+// not begun is taken back for a worker that runs dry. The rest waits in the line.
+//
+// Everything here is guarded by mu: it is the inbox mutex of all reactors.
+type dispatch struct {
+	mu      sync.Mutex
+	line    line
+	tickets uint64
+	gen     *generation // where new requests go
+	ports   []*Port
+	waiting atomic.Int32 // line.count, to be read without mu
+	now     atomic.Int64 // coarse clock, Unix nanoseconds
+}
+
+// slot is one worker's place in a generation: its inbox, its list of streams in
+// flight, and whichever process is its worker now.
+type slot struct {
+	gen         *generation
+	index       int
+	doorbell    int
+	incarnation uint32
+	open        bool // requests may be put
+	capacity    int  // streams in flight at most
+	inflight    int
+	finished    uint64 // by this incarnation
+	first, last *run   // in flight, oldest first
+
+	acks  int           // reactors that have swept after a death
+	swept chan struct{} // closed by the last of them
+	lost  []string      // what the dead worker was running
+}
+
+// place gives x to the worker with the fewest requests in flight. It reports false
+// when none has room.
+func (d *dispatch) place(x *Exchange) bool {
+	s := d.pick()
+	if s == nil {
+		return false
+	}
+	r := x.run
+	if r == nil {
+		if r = s.gen.free.pop(); r == nil {
+			return false
+		}
+		x.fill(r)
+	}
+	d.put(r, s)
+	x.port.inflight++
+	x.port.toRing(s)
+	return true
+}
+
+// pick is the open worker with the fewest requests in flight that has room; nil if
+// there is none.
+func (d *dispatch) pick() (best *slot) {
+	if d.gen == nil {
+		return nil
+	}
+	for _, s := range d.gen.slots {
+		if s.room() && (best == nil || s.inflight < best.inflight) {
+			best = s
+		}
+	}
+	return best
+}
+
+// room says whether a stream may be put into the worker's inbox. Hints that lost
+// their swap count until the worker has read them.
+func (s *slot) room() bool {
+	if !s.open || s.inflight >= s.capacity {
+		return false
+	}
+	w := s.gen.seg.worker(s.index)
+	return atomic.LoadUint32(&w.Put)-atomic.LoadUint32(&w.Taken) < uint32(s.gen.seg.inbox)
+}
+
+// put queues a stream that the front owns for a worker. The slot's incarnation is
+// read under mu, where a death also changes it.
+func (d *dispatch) put(r *run, s *slot) {
+	g := s.gen.seg
+	shared := g.stream(r.stream)
+	sequence := pyhost.WordSequence(atomic.LoadUint64(&shared.Word)) + 1
+	r.word = pyhost.Word(pyhost.StateQueued, s.incarnation, sequence)
+	s.add(r)
+	atomic.StoreUint64(&shared.Word, r.word) //gb:step put_word
+	w := g.worker(s.index)
+	at := atomic.LoadUint32(&w.Put)
+	hint := g.hint(s.index, at)
+	atomic.StoreUint64(&hint.Word, r.word) //gb:step put_hint
+	atomic.StoreUint32(&hint.Stream, r.stream)
+	atomic.StoreUint32(&w.Put, at+1) //gb:step put_count
+}
+
+// add and drop keep the slot's list of streams in flight.
+func (s *slot) add(r *run) {
+	r.slot.Store(s)
+	r.prev, r.next = s.last, nil
+	if s.last == nil {
+		s.first = r
+	} else {
+		s.last.next = r
+	}
+	s.last = r
+	s.inflight++
+}
+
+func (s *slot) drop(r *run) {
+	if r.prev == nil {
+		s.first = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next == nil {
+		s.last = r.prev
+	} else {
+		r.next.prev = r.prev
+	}
+	r.slot.Store(nil)
+	r.prev, r.next = nil, nil
+	s.inflight--
+}
+
+// advance moves the line: the first ones go to workers that have room. Each
+// reactor moves its own; when the first belongs to another, that one is rung.
+// It returns those that now have a stream.
+func (d *dispatch) advance(p *Port, moved []*Exchange) []*Exchange {
+	for x := d.line.first; x != nil; x = d.line.first {
+		if x.port != p {
+			if d.pick() != nil {
+				x.port.rouse() //gb:step ring_other
+			}
+			break
+		}
+		if !d.place(x) {
+			break
+		}
+		d.line.remove(x)
+		moved = append(moved, x)
+	}
+	d.waiting.Store(int32(d.line.count))
+	return moved
+}
+
+// balance gives workers that have run dry what others have not begun, oldest first.
+func (d *dispatch) balance(p *Port) {
+	if d.gen == nil || len(d.gen.slots) < 2 {
+		return
+	}
+	for _, dry := range d.gen.slots {
+		if !dry.open || dry.inflight >= d.gen.threads {
+			continue
+		}
+		full := d.fullest()
+		if full == nil || full.inflight <= d.gen.threads || full.inflight-dry.inflight < 2 {
+			return
+		}
+		d.move(p, full, dry, (full.inflight-dry.inflight)/2)
+	}
+}
+
+func (d *dispatch) fullest() (full *slot) {
+	for _, s := range d.gen.slots {
+		if full == nil || s.inflight > full.inflight {
+			full = s
+		}
+	}
+	return full
+}
+
+// move takes up to n streams back from one worker and puts them into the inbox of another.
+func (d *dispatch) move(p *Port, from, to *slot, n int) {
+	for r := from.first; r != nil && n > 0 && to.room(); {
+		next := r.next
+		if r.takeBack() {
+			from.drop(r)
+			d.put(r, to)
+			p.toRing(to)
+			n--
+		}
+		r = next
+	}
+}
+
+// tick is how often the coarse clock moves and idle pages are looked for.
+const (
+	tick    = 100 * time.Millisecond
+	idleFor = 2 * time.Second // a free stream keeps its pages for so long
+)
+
+// housekeep runs until stop: it moves the coarse clock, tells those who have waited in
+// the line for too long, and gives back pages of streams that nobody uses.
+func (d *dispatch) housekeep(stop <-chan struct{}) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-t.C:
+			d.now.Store(now.UnixNano())
+			d.overdue(now)
+			d.trim(now)
+		}
+	}
+}
+
+// overdue tells reactors of requests that have waited in the line past their deadline.
+func (d *dispatch) overdue(now time.Time) {
+	if d.waiting.Load() == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rung := map[*Port]bool{}
+	for x := d.line.first; x != nil; x = x.lineNext {
+		if x.late(now) && !rung[x.port] {
+			rung[x.port] = true
+			p := x.port
+			p.Post(func() { p.expire(now) })
+		}
+	}
+}
+
+// trim punches out the pages of streams that have been free for a while.
+func (d *dispatch) trim(now time.Time) {
+	d.mu.Lock()
+	g := d.gen
+	if g == nil {
+		d.mu.Unlock()
+		return
+	}
+	old := g.free.stale(now.Add(-idleFor), 64)
+	d.mu.Unlock()
+	if len(old) == 0 {
+		return
+	}
+	for _, r := range old {
+		if err := g.seg.punch(r.stream); err == nil {
+			r.dirty = false
+		}
+	}
+	d.mu.Lock()
+	g.free.unstale(old)
+	d.mu.Unlock()
+}

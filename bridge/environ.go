@@ -1,0 +1,191 @@
+package bridge
+
+import (
+	"encoding/binary"
+
+	"gobridge/pyhost"
+)
+
+// appendVariable adds one variable of a request head (struct gb_variable).
+func appendVariable[N, V ~string | ~[]byte](dst []byte, name N, value V) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(name)))
+	dst = append(dst, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(value)))
+	dst = append(dst, name...)
+	return append(dst, value...)
+}
+
+// appendEnviron writes a request head in the form WSGI wants (PEP 3333): the names
+// are environ's keys, so the worker parses nothing.
+func appendEnviron(dst []byte, r *Request) []byte {
+	start, count := len(dst), 0
+	dst = append(dst, make([]byte, pyhost.RequestHeadSize)...)
+	put := func(name string, value []byte) {
+		dst = appendVariable(dst, name, value)
+		count++
+	}
+	puts := func(name, value string) {
+		dst = appendVariable(dst, name, value)
+		count++
+	}
+	put("REQUEST_METHOD", r.Method)
+	dst = appendPath(dst, r.Path)
+	count++
+	put("QUERY_STRING", r.Query)
+	put("REQUEST_URI", r.Target)
+	put("RAW_URI", r.Target)
+	protocol := "HTTP/1.1"
+	if r.Minor == 0 {
+		protocol = "HTTP/1.0"
+	}
+	puts("SERVER_PROTOCOL", protocol)
+	if p := r.Peer; p != nil {
+		puts("REMOTE_ADDR", p.RemoteAddr)
+		puts("REMOTE_PORT", p.RemotePort)
+		puts("SERVER_NAME", p.ServerName)
+		puts("SERVER_PORT", p.ServerPort)
+		puts("wsgi.url_scheme", p.Scheme)
+		if p.Scheme == "https" {
+			puts("HTTPS", "on")
+		}
+	}
+	for i := range r.Fields {
+		if dst, count = appendField(dst, count, r.Fields, i); count > 65535 {
+			break // http1's limit on fields is far below
+		}
+	}
+	head := dst[start:]
+	binary.LittleEndian.PutUint32(head, uint32(len(head)))
+	binary.LittleEndian.PutUint16(head[4:], uint16(count))
+	binary.LittleEndian.PutUint16(head[6:], requestFlags(r))
+	binary.LittleEndian.PutUint64(head[8:], uint64(r.BodyLength)) // -1 is GB_LENGTH_UNKNOWN
+	return dst
+}
+
+func requestFlags(r *Request) (flags uint16) {
+	if string(r.Method) == "HEAD" {
+		flags |= pyhost.RequestHEAD
+	}
+	if r.Minor == 0 {
+		flags |= pyhost.RequestHTTP10
+	}
+	if r.Expect {
+		flags |= pyhost.RequestExpect
+	}
+	return flags
+}
+
+// appendField adds field i as a variable. A name that comes several times is one
+// variable, at its first place: the values joined by ", " (RFC 9110 section 5.3),
+// cookies by "; " (RFC 6265 section 5.4). Proxy is left out: HTTP_PROXY in an
+// environment is taken for a setting by many libraries (httpoxy).
+func appendField(dst []byte, count int, fields []Field, i int) ([]byte, int) {
+	name := fields[i].Name
+	if equalFold(name, "proxy") || seenBefore(fields, i) {
+		return dst, count
+	}
+	at := len(dst)
+	dst = append(dst, make([]byte, pyhost.VariableSize)...)
+	if !equalFold(name, "content-type") && !equalFold(name, "content-length") {
+		dst = append(dst, "HTTP_"...)
+	}
+	for _, c := range name {
+		dst = append(dst, environByte[c])
+	}
+	nameSize := len(dst) - at - pyhost.VariableSize
+	dst = append(dst, fields[i].Value...)
+	separator := ", "
+	if equalFold(name, "cookie") {
+		separator = "; "
+	}
+	for j := i + 1; j < len(fields); j++ {
+		if sameName(fields[j].Name, name) {
+			dst = append(dst, separator...)
+			dst = append(dst, fields[j].Value...)
+		}
+	}
+	binary.LittleEndian.PutUint16(dst[at:], uint16(nameSize))
+	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-at-pyhost.VariableSize-nameSize))
+	return dst, count + 1
+}
+
+func seenBefore(fields []Field, i int) bool {
+	for j := range i {
+		if sameName(fields[j].Name, fields[i].Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendPath adds PATH_INFO: percent-decoded once, as bytes; a "%" that no two
+// hexadecimal digits follow stays as it is.
+func appendPath(dst, path []byte) []byte {
+	at := len(dst)
+	dst = appendVariable(dst, "PATH_INFO", "")
+	from := len(dst)
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) && hexDigit[path[i+1]] >= 0 && hexDigit[path[i+2]] >= 0 {
+			dst = append(dst, byte(hexDigit[path[i+1]]<<4|hexDigit[path[i+2]]))
+			i += 2
+			continue
+		}
+		dst = append(dst, path[i])
+	}
+	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-from))
+	return dst
+}
+
+var (
+	environByte [256]byte // a field name's byte as it stands in an environ key
+	lowerByte   [256]byte
+	hexDigit    [256]int16 // value, or -1
+)
+
+func init() {
+	for i := range 256 {
+		c := byte(i)
+		environByte[i], lowerByte[i], hexDigit[i] = c, c, -1
+		switch {
+		case c >= 'a' && c <= 'z':
+			environByte[i] = c - 'a' + 'A'
+		case c >= 'A' && c <= 'Z':
+			lowerByte[i] = c - 'A' + 'a'
+		case c == '-':
+			environByte[i] = '_'
+		}
+		switch {
+		case c >= '0' && c <= '9':
+			hexDigit[i] = int16(c - '0')
+		case c >= 'a' && c <= 'f':
+			hexDigit[i] = int16(c-'a') + 10
+		case c >= 'A' && c <= 'F':
+			hexDigit[i] = int16(c-'A') + 10
+		}
+	}
+}
+
+// equalFold compares a field name with a lower-case literal.
+func equalFold(name []byte, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if lowerByte[c] != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func sameName(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, c := range a {
+		if lowerByte[c] != lowerByte[b[i]] {
+			return false
+		}
+	}
+	return true
+}

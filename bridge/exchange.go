@@ -1,0 +1,215 @@
+package bridge
+
+import (
+	"sync/atomic"
+	"time"
+
+	"gobridge/pyhost"
+)
+
+// Client is who asked: a connection. Progress is called in its reactor's turn
+// whenever the exchange may have moved.
+type Client interface {
+	Progress()
+	// Describe names the request for the log, as "GET /path".
+	Describe() string
+}
+
+// State says how far an exchange is.
+type State int
+
+// The states of an exchange.
+const (
+	Waiting  State = iota // in the line, in an inbox, or running; or its body is not all taken yet
+	Finished              // the response is whole and taken
+	Aborted               // the application failed: the response must be seen to be cut
+	Lost                  // the worker died while it ran the request
+	Overdue               // it waited in the line past the queue deadline
+)
+
+// Exchange is one request and its response. A connection owns one and uses it for
+// one request after the other: Begin, then WriteBody and EndBody, Head, Body and
+// Advance as Progress tells, and Leave at the end. Only its reactor's goroutine
+// may touch it. The zero value is ready.
+type Exchange struct {
+	port   *Port
+	client Client
+	run    *run
+
+	// Guarded by dispatch.mu while it waits.
+	ticket             uint64
+	lineNext, linePrev *Exchange
+	waiting            bool
+	since              time.Time // when it came into the line
+
+	head  []byte // the request head, or what of it is not in the pipe yet
+	kept  []byte // memory for head
+	ended bool   // EndBody was called
+	fail  State  // Lost, Overdue, or Aborted for a worker that made no sense
+	done  bool   // the worker is through with the stream
+	in    incoming
+}
+
+// fill takes a free stream for x and writes the head into it.
+func (x *Exchange) fill(r *run) {
+	p := x.port
+	g := r.gen.seg
+	g.reset(r.stream) //gb:step reuse
+	s := g.stream(r.stream)
+	s.Reactor = uint32(p.index)
+	r.x, r.ticket, r.dirty = x, x.ticket, true
+	x.run = r
+	r.owner.Store(p)
+	x.pump()
+}
+
+// pump moves what is left of the head into the request pipe, and the end after it.
+func (x *Exchange) pump() {
+	if len(x.head) > 0 {
+		x.head = x.head[x.write(x.head):]
+		if len(x.head) > 0 {
+			return
+		}
+		x.head = nil
+		if x.ended {
+			x.end()
+		}
+	}
+}
+
+// write puts bytes into the request pipe. When not all fit, the worker is asked to
+// give news of room.
+func (x *Exchange) write(b []byte) int {
+	r := x.run
+	p, ring := &r.shared().Request, r.gen.seg.requestBytes(r.stream)
+	n, err := pipeWrite(p, ring, b)
+	if err == nil && n < len(b) {
+		atomic.StoreUint32(&p.WriterWaits, pyhost.WaitsNews) //gb:step body_waits
+		var more int
+		if more, err = pipeWrite(p, ring, b[n:]); more > 0 {
+			n += more
+		}
+	}
+	if err != nil {
+		x.broken(err)
+		return len(b)
+	}
+	if n == len(b) && atomic.LoadUint32(&p.WriterWaits) != pyhost.WaitsNot {
+		atomic.StoreUint32(&p.WriterWaits, pyhost.WaitsNot)
+	}
+	if n > 0 {
+		r.wakeReader()
+	}
+	return n
+}
+
+// WriteBody gives body bytes to the application and returns how many were taken. It
+// takes none while the request waits in the line; Progress comes when it can take more.
+func (x *Exchange) WriteBody(b []byte) int {
+	if x.fail != Waiting || x.done {
+		return len(b) // nobody will read them
+	}
+	if x.run == nil || len(x.head) > 0 || len(b) == 0 {
+		return 0
+	}
+	return x.write(b)
+}
+
+// EndBody says that the body is whole.
+func (x *Exchange) EndBody() {
+	if x.ended {
+		return
+	}
+	x.ended = true
+	if x.run != nil && len(x.head) == 0 {
+		x.end()
+	}
+}
+
+func (x *Exchange) end() {
+	atomic.OrUint32(&x.run.shared().Front, pyhost.BodyEnd) //gb:step body_end
+	x.run.wakeReader()
+}
+
+// BodyWanted says whether the application waits for body bytes.
+func (x *Exchange) BodyWanted() bool {
+	return x.run != nil && atomic.LoadUint32(&x.run.shared().Request.ReaderWaits) != pyhost.WaitsNot
+}
+
+// State says how far the exchange is.
+func (x *Exchange) State() State {
+	if x.fail != Waiting {
+		return x.fail
+	}
+	if !x.done || !pipeEmpty(&x.run.shared().Response) {
+		return Waiting
+	}
+	if atomic.LoadUint32(&x.run.shared().Outcome) != pyhost.OutcomeFinished || !x.in.headDone || x.in.left > 0 {
+		return Aborted
+	}
+	return Finished
+}
+
+// broken notes that the worker's side of the stream makes no sense.
+func (x *Exchange) broken(err error) {
+	if x.fail == Waiting {
+		x.fail = Aborted
+		x.port.bridge.log.Error().Err(err).Str("request", x.client.Describe()).
+			Msg("a worker sent something that is no response; the application may have overwritten the host's memory")
+		x.run.close()
+	}
+}
+
+// late says whether x has waited in the line past its deadline.
+func (x *Exchange) late(now time.Time) bool {
+	limit := x.port.bridge.config.QueueTimeout
+	return limit > 0 && now.Sub(x.since) > limit
+}
+
+// Leave ends the exchange for its connection: the answer is out, or the client is
+// gone. What the worker has not begun it will never see; what it runs fails at its
+// next read or write.
+func (x *Exchange) Leave() {
+	p, r := x.port, x.run
+	if p == nil {
+		return
+	}
+	d := &p.bridge.dispatch
+	d.mu.Lock()
+	if x.waiting {
+		d.line.remove(x)
+		d.waiting.Store(int32(d.line.count))
+	}
+	running := r != nil && !p.letGo(r)
+	d.mu.Unlock()
+	if running {
+		r.close()
+	}
+	x.port, x.run, x.client = nil, nil, nil
+	x.head, x.since = nil, time.Time{}
+	x.in.release()
+}
+
+// letGo frees a stream whose client leaves, or reports false because a worker runs
+// it: then it is freed when the worker is through. Called with dispatch.mu held.
+func (p *Port) letGo(r *run) bool {
+	r.x = nil
+	if s := r.slot.Load(); s != nil {
+		if !r.takeBack() && r.state() != pyhost.StateDone { //gb:step cancel
+			return false
+		}
+		s.drop(r)
+		p.inflight--
+		p.roomMade = true
+	}
+	p.release(r)
+	return true
+}
+
+// release puts a stream that nobody uses any more into the free list. Called with
+// dispatch.mu held.
+func (p *Port) release(r *run) {
+	r.free() //gb:step free
+	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
+	r.gen.free.push(r)
+}

@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"gobridge/pyhost"
+)
+
+// FuzzHostileWorker lets a worker write what it likes: news for any stream, a stream's
+// word, pipe counters and bytes, in any order. The front must not read or write outside
+// the segment, must not hang, and must have every stream back at the end.
+func FuzzHostileWorker(f *testing.F) {
+	head := appendTestHead(nil, 200, "OK", []string{"A: b"}, 5)
+	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3})
+	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9})
+	f.Fuzz(func(t *testing.T, pipe, acts []byte) {
+		c := Config{Workers: 1, Threads: 1, Reactors: 1, Streams: 64, PipeSize: 4096}
+		b, w := newTestBridge(t, c)
+		p := b.ports[0]
+		clients := []*fakeClient{begin(p, "/"), begin(p, "/"), begin(p, "/")}
+		run := w[0].claim()
+		s := run.seg().stream(run.stream)
+		for len(pipe) > 0 {
+			n, err := pipeWrite(&s.Response, run.seg().responseBytes(run.stream), pipe)
+			if err != nil || n == 0 {
+				break
+			}
+			pipe = pipe[n:]
+			run.news()
+			hostile(run, &acts)
+			p.Turn()
+		}
+		run.news()
+		p.Turn()
+		kill(b, b.gen.slots[0])
+		for _, c := range clients {
+			c.x.Leave()
+		}
+		for _, r := range b.gen.runs {
+			if got := r.slot.Load(); got != nil {
+				t.Fatal("a stream is still in flight")
+			}
+		}
+		expectIdle(t, b)
+	})
+}
+
+// hostile does what the next bytes say.
+func hostile(c *claimed, acts *[]byte) {
+	next := func() (v uint32) {
+		var raw [4]byte
+		*acts = (*acts)[copy(raw[:], *acts):]
+		return binary.LittleEndian.Uint32(raw[:])
+	}
+	if len(*acts) == 0 {
+		return
+	}
+	act := (*acts)[0]
+	*acts = (*acts)[1:]
+	g := c.seg()
+	s := g.stream(next() % uint32(g.streams))
+	switch act % 8 {
+	case 0:
+		s.Response.Written = uint64(next())<<32 | uint64(next())
+	case 1:
+		s.Response.Read = next()
+	case 2:
+		s.Request.Read = next()
+	case 3:
+		s.Request.ReaderWaits, s.Response.WriterWaits = next()%4, next()%4
+	case 4:
+		g.news(0, 0, pyhost.ToFront).set(next() % uint32(g.streams))
+	case 5:
+		s.Word = uint64(next())<<32 | uint64(next())
+	case 6:
+		g.worker(0).Taken = next()
+	case 7:
+		s.Reactor, s.Front = next(), next()
+	}
+}

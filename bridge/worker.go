@@ -1,0 +1,181 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"gobridge/pyhost"
+)
+
+// worker is a worker process as the front sees it. It is the front's own child; it is
+// known, signalled and waited for by its pidfd alone.
+type worker struct {
+	incarnation uint32
+	pid         int
+	pidfd       *os.File
+	control     *os.File
+	failure     *StartError // what it said when it could not start
+	ready       bool
+}
+
+// newWorker has the zygote fork a worker and receives its pidfd.
+func newWorker(z *pyhost.Zygote, incarnation uint32) (*worker, error) {
+	fd, err := z.Spawn(incarnation)
+	if err != nil {
+		return nil, fmt.Errorf("fork a worker: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("prepare a worker's socket: %w", err)
+	}
+	w := &worker{incarnation: incarnation, control: os.NewFile(uintptr(fd), "worker")}
+	m, fds, err := w.receive()
+	switch {
+	case err != nil:
+		err = fmt.Errorf("the new worker died before it said anything: %w", err)
+	case m.Kind != pyhost.MsgHello || len(fds) != 1:
+		err = fmt.Errorf("the new worker said %d with %d descriptors instead of its name", m.Kind, len(fds))
+	default:
+		err = unix.SetNonblock(fds[0], true)
+	}
+	if err != nil {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		w.control.Close()
+		return nil, err
+	}
+	w.pid, w.pidfd = int(m.A), os.NewFile(uintptr(fds[0]), "pidfd")
+	return w, nil
+}
+
+// receive waits for the worker's next message. The end of the socket is io.EOF.
+func (w *worker) receive() (m pyhost.Message, fds []int, err error) {
+	raw, err := w.control.SyscallConn()
+	if err != nil {
+		return m, nil, err
+	}
+	buf := make([]byte, pyhost.MaxMessage)
+	waited := raw.Read(func(fd uintptr) bool {
+		m, fds, err = pyhost.Receive(int(fd), buf)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if err == nil {
+		err = waited
+	}
+	return m, fds, err
+}
+
+func (w *worker) send(m *pyhost.Message, fds ...int) error {
+	raw, err := w.control.SyscallConn()
+	if err != nil {
+		return err
+	}
+	waited := raw.Write(func(fd uintptr) bool {
+		err = pyhost.Send(int(fd), m, fds...)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if err == nil {
+		err = waited
+	}
+	return err
+}
+
+// setup gives the worker its segment, its doorbells and the application's name.
+func (w *worker) setup(b *Bridge, s *slot) error {
+	shared := s.gen.seg.worker(s.index)
+	atomic.StoreUint32(&shared.Put, 0)
+	atomic.StoreUint32(&shared.Taken, 0)
+	atomic.StoreUint32(&shared.Sleeping, 0)
+	atomic.StoreUint32(&shared.Incarnation, w.incarnation) //gb:step new_incarnation
+	fds := []int{s.gen.seg.fd, s.doorbell}
+	for _, p := range b.ports {
+		fds = append(fds, p.doorbell)
+	}
+	c := &b.config
+	return w.send(&pyhost.Message{
+		Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
+		Payload: pyhost.Settings(
+			"application", c.Application, "chdir", c.Dir, "interface", "wsgi",
+			"threads", strconv.Itoa(c.Threads), "multiprocess", strconv.FormatBool(c.Workers > 1)),
+	}, fds...)
+}
+
+// signal sends a signal to the process, which cannot be another one.
+func (w *worker) signal(sig unix.Signal) error {
+	raw, err := w.pidfd.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := raw.Control(func(fd uintptr) { err = unix.PidfdSendSignal(int(fd), sig, nil, 0) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// death says how a process ended.
+type death struct {
+	code   int         // of exit
+	signal unix.Signal // 0: it exited
+	core   bool
+}
+
+func (d death) String() string {
+	if d.signal != 0 {
+		text := "was killed by " + unix.SignalName(d.signal)
+		if d.core {
+			text += " (core dumped)"
+		}
+		return text
+	}
+	return "exited with code " + strconv.Itoa(d.code)
+}
+
+// siginfo is the part of siginfo_t that waitid fills for a child (64-bit Linux).
+type siginfo struct {
+	signo, errno, code, _ int32
+	pid                   int32
+	uid                   uint32
+	status                int32
+	_                     [128 - 28]byte
+}
+
+// Codes of a child's siginfo.
+const (
+	cldExited = 1
+	cldKilled = 2
+	cldDumped = 3
+)
+
+// wait returns when the process is dead, having reaped it.
+func (w *worker) wait() (death, error) {
+	raw, err := w.pidfd.SyscallConn()
+	if err != nil {
+		return death{}, err
+	}
+	var info siginfo
+	waited := raw.Read(func(fd uintptr) bool {
+		err = waitPidfd(int(fd), &info)
+		return err != nil || info.pid != 0
+	})
+	if err == nil {
+		err = waited
+	}
+	if err != nil {
+		return death{}, fmt.Errorf("wait for worker %d: %w", w.pid, err)
+	}
+	if info.code == cldExited {
+		return death{code: int(info.status)}, nil
+	}
+	return death{signal: unix.Signal(info.status), core: info.code == cldDumped}, nil
+}
+
+func (w *worker) close() {
+	w.control.Close()
+	w.pidfd.Close()
+}
