@@ -39,4 +39,37 @@ enum {
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };
 
+// ---- The worker's and the zygote's end of a control socket (control.c).
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// One message as it came. The descriptors are the holder's; -1 where one was taken
+// out. The payload is followed by a NUL that is not counted.
+struct gb_packet {
+    struct gb_message message;
+    unsigned descriptors;
+    int descriptor[GB_MAX_DESCRIPTORS];
+    char payload[GB_MAX_MESSAGE];
+};
+
+// Waits for one message. 1: it is in *p; 0: the other end is closed; -1: what came
+// was no message, or errno. Descriptors close on exec.
+int gb_receive(int control, struct gb_packet *p);
+
+// Closes the descriptors that are still in the packet.
+void gb_packet_drop(struct gb_packet *p);
+
+// Takes descriptor i out of the packet; it is the caller's then. -1 if there is none.
+int gb_packet_take(struct gb_packet *p, unsigned i);
+
+// The value of a setting in the payload, or NULL. It points into the packet.
+const char *gb_packet_setting(const struct gb_packet *p, const char *name);
+
+// Sends one message, whole or not at all. `descriptor` may be -1 and stays the caller's.
+bool gb_send(int control, const struct gb_message *m, const void *payload, int descriptor);
+
+// Sends GB_MSG_FAILED; of a text that is too long the end is kept, where the reason stands.
+bool gb_send_failed(int control, uint32_t incarnation, int exit_code, const char *text);
+
 #endif

@@ -27,11 +27,13 @@ struct gb_segment {
 
     struct gb_reactor *reactor; // `reactors` of them
     struct gb_worker *worker;   // this worker's own block
-    uint8_t *news;              // bitmaps, news_stride apart
+    uint8_t *news;              // this worker's bitmaps, news_stride apart
     struct gb_stream *stream;   // `streams` of them
     uint8_t *pipes;
 
     uint32_t taken; // hints taken from the inbox: the number that counts, worker->taken is its copy
+
+    bool left; // this process is a fork of the worker: nothing of the segment is mapped here
 
     int doorbell;                         // this worker's eventfd, or -1
     int reactor_doorbell[GB_MAX_REACTORS]; // eventfds, or -1

@@ -1,0 +1,338 @@
+#include "claim.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "news.h"
+#include "steps.h"
+
+// A thread keeps at most this much of a large head's memory for the next one.
+#define VARIABLES_KEPT 65536u
+
+static inline uint64_t with_state(uint64_t word, uint64_t state)
+{
+    return (word & ~(UINT64_C(15) << GB_STATE_SHIFT)) | state << GB_STATE_SHIFT;
+}
+
+static inline struct gb_stream *stream_of(const struct gb_claim *c)
+{
+    return &c->segment->stream[c->stream];
+}
+
+// Nothing of the stream may be touched: it is finished, makes no sense, or this
+// process is a fork of the worker, where the segment is not mapped.
+static inline bool lost(const struct gb_claim *c)
+{
+    return c->word == 0 || c->broken || c->segment->left;
+}
+
+static inline void tell(struct gb_claim *c)
+{
+    gb_news_give(c->segment, c->reactor, c->stream);
+}
+
+void gb_claim_open(struct gb_claim *c, struct gb_segment *segment)
+{
+    *c = (struct gb_claim){.segment = segment};
+}
+
+void gb_claim_close(struct gb_claim *c)
+{
+    free(c->variables);
+    *c = (struct gb_claim){.segment = c->segment};
+}
+
+// Which hints are worth a swap: queued, for this very process.
+static bool sensible(const struct gb_segment *s, const struct gb_hint *hint)
+{
+    return hint->stream < s->streams && hint->word >> GB_STATE_SHIFT == GB_QUEUED &&
+           (hint->word >> GB_INCARNATION_SHIFT & GB_INCARNATION_MASK) == s->incarnation;
+}
+
+// Only when the front writes nonsense: it must still be able to have its stream back.
+static bool give_back(struct gb_claim *c)
+{
+    uint64_t running = c->word;
+    atomic_store(&stream_of(c)->outcome, GB_ABORTED);
+    atomic_compare_exchange_strong(&stream_of(c)->word, &running, with_state(running, GB_DONE));
+    c->word = 0;
+    return false;
+}
+
+bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
+{
+    struct gb_segment *s = c->segment;
+    if (!sensible(s, hint))
+        return false;
+    struct gb_stream *stream = &s->stream[hint->stream];
+    uint64_t queued = hint->word;
+    if (!atomic_compare_exchange_strong(&stream->word, &queued, with_state(queued, GB_RUNNING)))
+        return false;
+    GB_STEP(claimed);
+    c->stream = hint->stream;
+    c->word = with_state(hint->word, GB_RUNNING);
+    c->head = (struct gb_request_head){0};
+    c->body_left = 0;
+    c->broken = false;
+    c->expect_told = false;
+    c->reactor = *(volatile uint32_t *)&stream->reactor;
+    if (c->reactor >= s->reactors)
+        return give_back(c);
+    uint8_t *request = gb_segment_request_bytes(s, c->stream), *response = gb_segment_response_bytes(s, c->stream);
+    c->broken = !gb_reader_open(&c->request, &stream->request, request, s->pipe_size) ||
+                !gb_writer_open(&c->response, &stream->response, response, s->pipe_size);
+    return true;
+}
+
+bool gb_claim_closed(struct gb_claim *c)
+{
+    return lost(c) || (atomic_load(&stream_of(c)->front) & GB_CLOSED);
+}
+
+void gb_claim_finish(struct gb_claim *c, uint32_t outcome)
+{
+    if (c->word == 0)
+        return;
+    uint64_t running = c->word;
+    c->word = 0;
+    if (c->segment->left)
+        return;
+    struct gb_stream *stream = stream_of(c);
+    atomic_store(&stream->outcome, c->broken ? GB_ABORTED : outcome);
+    GB_STEP(outcome_stored);
+    if (!atomic_compare_exchange_strong(&stream->word, &running, with_state(running, GB_DONE)))
+        return;
+    GB_STEP(done);
+    tell(c);
+}
+
+// ---- Waiting.
+
+// Sleeps while the bell has not been rung since `bell` was read. True if a signal
+// ended the sleep.
+static bool sleep_on_bell(struct gb_claim *c, uint32_t bell)
+{
+    return syscall(SYS_futex, &stream_of(c)->bell, FUTEX_WAIT, bell, NULL, NULL, 0) < 0 && errno == EINTR;
+}
+
+// Is the wait for request bytes over? The front flags are read before the counter,
+// because the front writes the last bytes before it sets GB_BODY_END.
+static bool look_request(struct gb_claim *c, enum gb_wait *found)
+{
+    uint32_t used;
+    *found = GB_GONE;
+    if (lost(c))
+        return true;
+    uint32_t front = atomic_load(&stream_of(c)->front);
+    c->broken = !gb_reader_used(&c->request, &used);
+    if (c->broken)
+        return true;
+    if (used > 0)
+        *found = GB_READY;
+    else if (front & GB_CLOSED)
+        *found = GB_GONE;
+    else if (front & GB_BODY_END)
+        *found = GB_END;
+    else
+        return false;
+    return true;
+}
+
+// The client sends the body of an Expect request only when it is told to; the
+// front learns here that the application waits for it.
+static void want_body(struct gb_claim *c)
+{
+    if (c->expect_told || !(c->head.flags & GB_REQUEST_EXPECT))
+        return;
+    c->expect_told = true;
+    tell(c);
+}
+
+// Sleeps until there are bytes in the request pipe, whether of head or body.
+static enum gb_wait request_bytes(struct gb_claim *c)
+{
+    enum gb_wait found;
+    if (look_request(c, &found))
+        return found;
+    for (;;) {
+        uint32_t bell = atomic_load(&stream_of(c)->bell);
+        bool interrupted = false;
+        atomic_store(&c->request.pipe->reader_waits, GB_WAITS_BELL);
+        GB_STEP(request_waits);
+        want_body(c);
+        if (!look_request(c, &found))
+            interrupted = sleep_on_bell(c, bell);
+        GB_STEP(request_woken);
+        atomic_store(&c->request.pipe->reader_waits, GB_WAITS_NOT);
+        if (look_request(c, &found))
+            return found;
+        if (interrupted)
+            return GB_INTERRUPTED;
+    }
+}
+
+static bool look_response(struct gb_claim *c, enum gb_wait *found)
+{
+    uint32_t room;
+    *found = GB_GONE;
+    if (gb_claim_closed(c))
+        return true;
+    c->broken = !gb_writer_room(&c->response, &room);
+    if (c->broken)
+        return true;
+    *found = GB_READY;
+    return room > 0;
+}
+
+enum gb_wait gb_response_wait(struct gb_claim *c)
+{
+    enum gb_wait found;
+    if (look_response(c, &found))
+        return found;
+    for (;;) {
+        uint32_t bell = atomic_load(&stream_of(c)->bell);
+        bool interrupted = false;
+        atomic_store(&c->response.pipe->writer_waits, GB_WAITS_BELL);
+        GB_STEP(response_waits);
+        if (!look_response(c, &found))
+            interrupted = sleep_on_bell(c, bell);
+        GB_STEP(response_woken);
+        atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NOT);
+        if (look_response(c, &found))
+            return found;
+        if (interrupted)
+            return GB_INTERRUPTED;
+    }
+}
+
+// ---- Reading and writing.
+
+// Takes request bytes and tells the front if it waits for room.
+static size_t take(struct gb_claim *c, void *to, size_t n)
+{
+    size_t taken;
+    if (lost(c))
+        return 0;
+    if (!gb_reader_take(&c->request, to, n, &taken)) {
+        c->broken = true;
+        return 0;
+    }
+    if (taken == 0)
+        return 0;
+    GB_STEP(request_read);
+    if (atomic_load(&c->request.pipe->writer_waits) != GB_WAITS_NOT)
+        tell(c);
+    return taken;
+}
+
+// Takes exactly n bytes of the head; false if they will never come.
+static bool take_all(struct gb_claim *c, void *to, size_t n)
+{
+    uint8_t *at = to;
+    while (n > 0) {
+        size_t taken = take(c, at, n);
+        at += taken;
+        n -= taken;
+        if (taken > 0)
+            continue;
+        enum gb_wait found = request_bytes(c);
+        if (found == GB_GONE || found == GB_END)
+            return false;
+    }
+    return true;
+}
+
+static bool make_room(struct gb_claim *c, size_t size)
+{
+    if (size <= c->variables_room && c->variables_room <= VARIABLES_KEPT)
+        return true;
+    size_t room = size < 4096 ? 4096 : size;
+    free(c->variables);
+    c->variables = malloc(room);
+    c->variables_room = c->variables != NULL ? room : 0;
+    return c->variables != NULL;
+}
+
+// Do `count` variables fill exactly `size` bytes?
+static bool variables_fit(const uint8_t *at, size_t size, unsigned count)
+{
+    struct gb_variable v;
+    for (; count > 0; count--) {
+        if (size < sizeof v)
+            return false;
+        memcpy(&v, at, sizeof v);
+        uint64_t bytes = sizeof v + (uint64_t)v.name_size + v.value_size;
+        if (bytes > size)
+            return false;
+        at += bytes;
+        size -= bytes;
+    }
+    return size == 0;
+}
+
+int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size)
+{
+    struct gb_request_head head;
+    if (!take_all(c, &head, sizeof head))
+        return -1;
+    if (head.size < sizeof head || head.size > GB_MAX_REQUEST_HEAD) {
+        c->broken = true;
+        return -1;
+    }
+    size_t rest = head.size - sizeof head;
+    if (!make_room(c, rest) || !take_all(c, c->variables, rest))
+        return -1;
+    if (!variables_fit(c->variables, rest, head.count)) {
+        c->broken = true;
+        return -1;
+    }
+    c->head = head;
+    c->body_left = head.body_length;
+    *variables = c->variables;
+    *size = rest;
+    return 0;
+}
+
+size_t gb_request_try(struct gb_claim *c, void *to, size_t n)
+{
+    if (n > c->body_left)
+        n = c->body_left;
+    size_t taken = take(c, to, n);
+    if (c->body_left != GB_LENGTH_UNKNOWN)
+        c->body_left -= taken;
+    return taken;
+}
+
+enum gb_wait gb_request_wait(struct gb_claim *c)
+{
+    if (lost(c))
+        return GB_GONE;
+    if (c->body_left == 0)
+        return GB_END;
+    enum gb_wait found = request_bytes(c);
+    if (found != GB_END)
+        return found;
+    if (c->body_left != GB_LENGTH_UNKNOWN)
+        return GB_GONE; // the front ended the body before the length it had told
+    c->body_left = 0;
+    return GB_END;
+}
+
+size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last)
+{
+    size_t put;
+    if (gb_claim_closed(c))
+        return 0;
+    if (!gb_writer_put(&c->response, from, n, &put)) {
+        c->broken = true;
+        return 0;
+    }
+    if (put > 0 && !(last && put == n))
+        tell(c);
+    return put;
+}
