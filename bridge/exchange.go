@@ -212,4 +212,7 @@ func (p *Port) release(r *run) {
 	r.free() //gb:step free
 	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
 	r.gen.free.push(r)
+	if p.bridge.dispatch.line.count > 0 {
+		p.roomMade = true
+	}
 }

@@ -1,0 +1,73 @@
+package bridge
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"gobridge/pyhost"
+)
+
+func environOf(t *testing.T, r *Request) map[string]string {
+	t.Helper()
+	b := appendEnviron(nil, r)
+	if got := int(binary.LittleEndian.Uint32(b)); got != len(b) {
+		t.Errorf("the head says %d bytes and has %d", got, len(b))
+	}
+	return decodeVariables(t, b[pyhost.RequestHeadSize:], int(binary.LittleEndian.Uint16(b[4:])))
+}
+
+func TestEnvironFields(t *testing.T) {
+	r := hello("/")
+	for _, f := range [][2]string{{"content-type", "text/plain"}, {"Content-Length", "5"}, {"X-One", "a"}, {"Cookie", "a=1"},
+		{"x-one", "b"}, {"COOKIE", "b=2"}, {"Proxy", "http://evil"}, {"X-Empty", ""}} {
+		r.Fields = append(r.Fields, Field{[]byte(f[0]), []byte(f[1])})
+	}
+	got := environOf(t, r)
+	for name, want := range map[string]string{"CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "5", "HTTP_X_ONE": "a, b",
+		"HTTP_COOKIE": "a=1; b=2", "HTTP_X_EMPTY": "", "QUERY_STRING": "", "SERVER_NAME": "localhost", "SERVER_PORT": "8000"} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %q, want %q", name, value, want)
+		}
+	}
+	for _, name := range []string{"HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"} {
+		if value, ok := got[name]; ok {
+			t.Errorf("%s is there: %q", name, value)
+		}
+	}
+}
+
+func TestEnvironPath(t *testing.T) {
+	for path, want := range map[string]string{"/": "/", "/a%20b": "/a b", "/%C3%A9": "/\xc3\xa9", "//a//": "//a//", "/%2F..%2f": "//../",
+		"/%": "/%", "/%4": "/%4", "/%zz": "/%zz", "/a%2541": "/a%41", "*": "*"} {
+		r := hello("/")
+		r.Path = []byte(path)
+		if got := environOf(t, r)["PATH_INFO"]; got != want {
+			t.Errorf("%s becomes %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestEnvironFlags(t *testing.T) {
+	for _, c := range []struct {
+		method string
+		minor  int
+		expect bool
+		want   uint16
+	}{{"GET", 1, false, 0}, {"HEAD", 1, false, pyhost.RequestHEAD}, {"PUT", 1, true, pyhost.RequestExpect},
+		{"HEAD", 0, false, pyhost.RequestHEAD | pyhost.RequestHTTP10}} {
+		r := hello("/")
+		r.Method, r.Minor, r.Expect = []byte(c.method), c.minor, c.expect
+		if got := requestFlags(r); got != c.want {
+			t.Errorf("%+v: flags %d", c, got)
+		}
+	}
+}
+
+func BenchmarkHello(b *testing.B) {
+	r := hello("/")
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = appendEnviron(dst[:0], r)
+	}
+}
