@@ -249,7 +249,7 @@ static bool take_all(struct gb_claim *c, void *to, size_t n)
 
 static bool make_room(struct gb_claim *c, size_t size)
 {
-    if (size <= c->variables_room && c->variables_room <= VARIABLES_KEPT)
+    if (c->variables != NULL && size <= c->variables_room && c->variables_room <= VARIABLES_KEPT)
         return true;
     size_t room = size < 4096 ? 4096 : size;
     free(c->variables);

@@ -39,7 +39,7 @@ struct gb_header {
     uint32_t pipe_size;     // bytes in each pipe: a power of two, a multiple of the page size
     uint32_t inbox_entries; // hints in each inbox: a power of two
     uint32_t summary_words; // words in the upper level of a bitmap: ceil(streams / 4096)
-    uint64_t reactors_at;   // offsets from the start of the segment
+    uint64_t reactors_at;   // offsets from the start of the segment; the parts lie in this order
     uint64_t workers_at;
     uint64_t worker_stride; // bytes from one worker block to the next
     uint64_t news_at;

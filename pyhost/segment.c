@@ -6,15 +6,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-// Is [at, at + count*stride) inside the segment, behind the header, and aligned?
-static bool inside(const struct gb_header *h, uint64_t at, uint64_t count, uint64_t stride, uint64_t alignment)
+// Is [at, at + count*stride) inside the segment, behind *end, and aligned? *end
+// becomes its end, so that no two of them overlap.
+static bool inside(const struct gb_header *h, uint64_t *end, uint64_t at, uint64_t count, uint64_t stride)
 {
     uint64_t bytes;
-    if (at % alignment != 0 || stride % alignment != 0 || at < sizeof *h)
+    if (at % 64 != 0 || stride % 64 != 0 || at < *end || at > h->size)
         return false;
-    if (__builtin_mul_overflow(count, stride, &bytes))
+    if (__builtin_mul_overflow(count, stride, &bytes) || bytes > h->size - at)
         return false;
-    return at <= h->size && bytes <= h->size - at;
+    *end = at + bytes;
+    return true;
 }
 
 static bool power_of_two(uint64_t n)
@@ -54,16 +56,16 @@ static const char *check_numbers(const struct gb_header *h, size_t mapped)
 static const char *check_places(const struct gb_header *h)
 {
     uint64_t worker_bytes = sizeof(struct gb_worker) + h->inbox_entries * (uint64_t)sizeof(struct gb_hint);
-    if (!inside(h, h->reactors_at, h->reactors, sizeof(struct gb_reactor), 64))
+    uint64_t bitmaps = (uint64_t)2 * h->workers * h->reactors, end = sizeof *h;
+    if (!inside(h, &end, h->reactors_at, h->reactors, sizeof(struct gb_reactor)))
         return "segment: place of reactors";
-    if (h->worker_stride < worker_bytes || !inside(h, h->workers_at, h->workers, h->worker_stride, 64))
+    if (h->worker_stride < worker_bytes || !inside(h, &end, h->workers_at, h->workers, h->worker_stride))
         return "segment: place of workers";
-    if (h->news_stride < bitmap_bytes(h) ||
-        !inside(h, h->news_at, (uint64_t)2 * h->workers * h->reactors, h->news_stride, 64))
+    if (h->news_stride < bitmap_bytes(h) || !inside(h, &end, h->news_at, bitmaps, h->news_stride))
         return "segment: place of news";
-    if (!inside(h, h->streams_at, h->streams, sizeof(struct gb_stream), 64))
+    if (!inside(h, &end, h->streams_at, h->streams, sizeof(struct gb_stream)))
         return "segment: place of streams";
-    if (!inside(h, h->pipes_at, (uint64_t)2 * h->streams, h->pipe_size, GB_MIN_PIPE))
+    if (h->pipes_at % GB_MIN_PIPE != 0 || !inside(h, &end, h->pipes_at, (uint64_t)2 * h->streams, h->pipe_size))
         return "segment: place of pipes";
     return NULL;
 }
