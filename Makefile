@@ -1,0 +1,105 @@
+# gobridge: what can be done here. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A Go that scripts/setup had to bring stands before the machine's own.
+ifneq ($(wildcard .tools/go/bin/go),)
+export PATH := $(CURDIR)/.tools/go/bin:$(PATH)
+endif
+
+VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//')
+LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
+HOST_LIBRARY := pyhost/lib/gobridge-host.so
+
+# Our own Go packages that have unit tests; tests/ holds what needs a built binary.
+UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/...
+
+# Seconds for each fuzz target and for the storm: in `make test`, and alone.
+FUZZ_SECONDS ?= 60
+STORM_SECONDS ?= 60
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup-run build ## set up what is missing, build, serve examples/django on 127.0.0.1:8000
+	@examples/django/run
+
+.PHONY: build
+build: ## bin/gobridge, with the interpreter host's library inside
+	@scripts/setup build
+	@scripts/build-host $(HOST_LIBRARY)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gobridge ./cmd/gobridge
+
+.PHONY: setup setup-run
+setup: ## install everything that `make test` needs
+	@scripts/setup test
+setup-run:
+	@scripts/setup run
+
+# ---- Tests
+
+.PHONY: test
+test: setup ## everything below, shortly; what CI runs
+	@scripts/suite build lint vet unit fuzz-short ctest model killpoints e2e storm-short
+
+.PHONY: unit vet
+unit: ## Go unit tests
+	go test -v -count=1 $(UNITS)
+vet:
+	go vet ./...
+
+.PHONY: test-race
+test-race: setup build ## Go tests with the race detector
+	go test -race -count=1 $(UNITS)
+
+.PHONY: test-asan
+test-asan: setup build ## C tests, and the end-to-end tests on a host built with ASan and UBSan
+	pyhost/ctest/run.sh
+	tests/e2e/run --asan
+
+.PHONY: fuzz fuzz-short
+fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
+	@scripts/fuzz $(FUZZ_SECONDS)
+fuzz-short:
+	@scripts/fuzz 5
+
+.PHONY: ctest model killpoints e2e
+ctest: ## the worker's side of the bridge, tested in C under sanitizers
+	pyhost/ctest/run.sh
+model: ## check the bridge's model with spin, and that its mutants fail
+	tests/model/run
+killpoints: ## kill a worker at each of its labelled steps
+	tests/killpoints/run
+e2e: ## the real binary with real peers, on every interpreter of this machine
+	tests/e2e/run
+
+.PHONY: storm storm-short
+storm: setup build ## load with nonces while workers and zygote are killed, STORM_SECONDS (60)
+	tests/storm/run $(STORM_SECONDS)
+storm-short:
+	tests/storm/run 10
+
+.PHONY: bench
+bench: build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
+	@scripts/setup bench
+	tests/bench/run
+
+# ---- Care
+
+.PHONY: lint
+lint: setup ## gofmt, staticcheck, clang-format, clang-tidy, cppcheck, shell syntax; warnings are errors
+	@scripts/lint
+
+.PHONY: fmt
+fmt: ## format Go and C
+	gofmt -w $$(git ls-files '*.go')
+	clang-format -i $$(git ls-files '*.c')
+
+.PHONY: clean
+clean: ## remove what was built (not .venv and .tools, which setup made)
+	rm -rf bin build $(HOST_LIBRARY)
