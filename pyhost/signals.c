@@ -23,7 +23,7 @@ void gb_signals_block(sigset_t *before)
     sigemptyset(&set);
     for (size_t i = 0; i < HELD; i++)
         sigaddset(&set, held[i]);
-    sigprocmask(SIG_BLOCK, &set, before);
+    pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
 void gb_signals_hold(void)
@@ -36,10 +36,23 @@ void gb_signals_hold(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-void gb_signals_give_back(void)
+static _Thread_local sigset_t before_fork;
+
+void gb_signals_before_fork(void)
+{
+    gb_signals_block(&before_fork);
+}
+
+void gb_signals_in_parent(void)
+{
+    pthread_sigmask(SIG_SETMASK, &before_fork, NULL);
+}
+
+void gb_signals_in_child(void)
 {
     struct sigaction now;
     for (size_t i = 0; i < HELD; i++)
         if (sigaction(held[i], NULL, &now) == 0 && is_ours(&now))
             sigaction(held[i], &before[i], NULL);
+    pthread_sigmask(SIG_SETMASK, &before_fork, NULL);
 }

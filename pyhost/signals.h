@@ -14,8 +14,11 @@ void gb_signals_block(sigset_t *before);
 // are remembered in their turn.
 void gb_signals_hold(void);
 
-// In a fork of the worker: what was there before, or what the application set.
-// Only calls what a signal handler may call.
-void gb_signals_give_back(void);
+// Around an application's fork, for pthread_atfork. The child gets back what was
+// there before, or what the application set. Meanwhile the three wait: a parent
+// that forks and sends SIGTERM at once must not find our handler still there.
+void gb_signals_before_fork(void);
+void gb_signals_in_parent(void);
+void gb_signals_in_child(void);
 
 #endif

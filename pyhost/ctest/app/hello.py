@@ -1,0 +1,146 @@
+"""The application that drive.py asks."""
+import atexit
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+local = threading.local()
+marker = os.path.join(tempfile.gettempdir(), "gobridge-handled-%d" % os.getpid())
+
+
+def hello(_):
+    return "hello"
+
+
+def echo(environ):
+    return environ["wsgi.input"].read().decode()
+
+
+def main(_):
+    return str(threading.current_thread() is threading.main_thread())
+
+
+def stay(_):
+    local.count = getattr(local, "count", 0) + 1
+    return str(local.count)
+
+
+def recursion(_):
+    def dive(n):
+        return n and dive(n - 1)
+    sys.setrecursionlimit(6000)
+    dive(5000)
+    return "deep"
+
+
+def environment(_):
+    return "%s %s" % (os.environ.get("GOBRIDGE_HOST_FD"), os.getenv("GOBRIDGE_HOST_FD"))
+
+
+def executable(_):
+    return sys.executable
+
+
+def children(_):
+    # Of all descriptors, 0 1 2 and the one that lists them.
+    return subprocess.check_output(
+        [sys.executable, "-c", "import os; d = os.listdir('/proc/self/fd'); print(*sorted(d)[:-1], end='')"]).decode()
+
+
+def fork(_):
+    """A child sees no descriptor of the bridge, and SIGTERM ends it."""
+    out, into = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        links = []
+        for fd in os.listdir("/proc/self/fd"):
+            try:
+                link = os.readlink("/proc/self/fd/" + fd)
+            except OSError:
+                continue
+            if "socket" in link or "anon_inode" in link:
+                links.append(link)
+        os.write(into, repr([x for x in links if x not in standard]).encode())
+        time.sleep(60)
+        os._exit(0)
+    links = os.read(out, 4096).decode()
+    os.close(out)
+    os.close(into)
+    os.kill(pid, signal.SIGTERM)
+    return "%d %s" % (os.waitpid(pid, 0)[1], links)
+
+
+standard = [os.readlink("/proc/self/fd/%d" % fd) for fd in (0, 1, 2)]
+
+
+def comeback(_):
+    pid = os.fork()
+    if pid == 0:
+        return "child"
+    return "parent %d" % os.waitpid(pid, 0)[1]
+
+
+def forked(_):
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join()
+    return str(child.exitcode)
+
+
+def handler(_):
+    signal.signal(signal.SIGUSR1, lambda number, frame: open(marker, "w").close())
+    return ""
+
+
+def handled(_):
+    atexit.register(os.unlink, marker)
+    return marker
+
+
+def sleep(_):
+    time.sleep(0.5)
+    return str(threading.get_ident())
+
+
+def ident(_):
+    return str(threading.get_ident())
+
+
+def stuck(_):
+    while True:
+        pass
+
+
+def at_exit(environ):
+    path = environ["PATH_INFO"][len("/atexit"):]
+
+    def note(text):
+        with open(path, "a") as f:
+            f.write(text + " ")
+
+    def last():
+        threading.main_thread().join()
+        note("threads")
+
+    threading.Thread(target=last, daemon=False).start()
+    atexit.register(note, "exit")
+    return ""
+
+
+pages = {
+    "hello": hello, "echo": echo, "main": main, "local": stay, "recursion": recursion, "environ": environment,
+    "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
+    "handler": handler, "handled": handled, "sleep": sleep, "ident": ident, "stuck": stuck, "atexit": at_exit,
+}
+
+
+def application(environ, start_response):
+    body = pages[environ["PATH_INFO"].split("/")[1]](environ).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,328 @@
+"""A front in Python: carries requests through the C host without any Go.
+
+usage: python3 drive.py embedded    LIBPYTHON PYTHON EXECUTABLE [APPLICATION]
+       python3 drive.py interpreter -         PYTHON LIBRARY    [APPLICATION]
+
+EXECUTABLE is a program that holds the C host (its constructor); LIBRARY is
+gobridge-host.so. PYTHON becomes sys.executable. Needs Python 3.10 itself. It
+exits 0 when everything was as it must be.
+"""
+import ctypes
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+BOOT, SPAWN, SETUP, DRAIN = 1, 2, 3, 4
+BOOTED, HELLO, READY, FAILED, SPAWNED = 16, 17, 18, 19, 20
+QUEUED, RUNNING, DONE = 1, 2, 3
+PIPE, STREAMS, WORKERS, REACTORS, INBOX = 65536, 64, 8, 1, 64
+STREAM, WORKER, ASLEEP = 384, 128, 1
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def settings(**pairs):
+    return b"".join(f"{k}\0{v}\0".encode() for k, v in pairs.items())
+
+
+def send(sock, kind, a=0, b=0, payload=b"", fds=()):
+    packet = struct.pack("<IIQQ", kind, len(payload), a, b) + payload
+    socket.send_fds(sock, [packet], list(fds)) if fds else sock.send(packet)
+
+
+def receive(sock, want=None):
+    data, fds, _, _ = socket.recv_fds(sock, 131072, 16)
+    if not data:
+        raise EOFError("the other end is gone")
+    kind, _, a, b = struct.unpack_from("<IIQQ", data)
+    payload = data[24:]
+    if want is not None and kind != want:
+        raise AssertionError(f"message {kind} instead of {want}: {payload.decode(errors='replace')}")
+    return kind, a, b, payload, fds
+
+
+class Segment:
+    """The memory that front and workers share; one reactor, which always sleeps."""
+
+    def __init__(self):
+        header = 104
+        self.reactors = 128
+        self.workers = self.reactors + 64 * REACTORS
+        self.stride = WORKER + 16 * INBOX
+        self.news = self.workers + WORKERS * self.stride
+        self.streams = self.news + 2 * WORKERS * REACTORS * 128
+        self.pipes = (self.streams + STREAMS * STREAM + 4095) // 4096 * 4096
+        size = self.pipes + 2 * STREAMS * PIPE
+        self.fd = os.memfd_create("segment", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self.fd, size)
+        self.seal()
+        self.map = mmap.mmap(self.fd, size)
+        struct.pack_into("<QIIQIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 1, header, size, WORKERS, REACTORS,
+                         STREAMS, PIPE, INBOX, 1, self.reactors, self.workers, self.stride, self.news, 128,
+                         self.streams, self.pipes)
+        self.put32(self.reactors, ASLEEP)
+        self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.sequence = 0
+
+    def seal(self):
+        import fcntl
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+
+    def get32(self, at):
+        return struct.unpack_from("<I", self.map, at)[0]
+
+    def put32(self, at, value):
+        struct.pack_into("<I", self.map, at, value)
+
+    def get64(self, at):
+        return struct.unpack_from("<Q", self.map, at)[0]
+
+    def put64(self, at, value):
+        struct.pack_into("<Q", self.map, at, value)
+
+    def worker(self, slot):
+        return self.workers + slot * self.stride
+
+    def state(self, stream):
+        return self.get64(self.streams + stream * STREAM) >> 60
+
+
+class Zygote:
+    def __init__(self, host, library, python, program):
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = dict(os.environ, GOBRIDGE_HOST_FD=str(theirs.fileno()))
+        command = [program] if host == "embedded" else [
+            python, "-X", "utf8", "-u", "-c",
+            "import sys\nif sys.path and sys.path[0] == '':\n    del sys.path[0]\n"
+            "import ctypes\nctypes.PyDLL(sys.argv[1]).gb_host_main()", program]
+        started = time.monotonic()
+        self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
+        theirs.close()
+        helper = os.memfd_create("helper")
+        os.write(helper, open(os.environ.get("GB_HELPER", HERE + "/../../python/gobridge.py"), "rb").read())
+        send(self.sock, BOOT, payload=settings(library=library if host == "embedded" else "", program=python),
+             fds=[helper])
+        os.close(helper)
+        version = receive(self.sock, BOOTED)[3].decode().split()[0]
+        print(f"{host} host: Python {version}, up in {(time.monotonic() - started) * 1000:.0f} ms")
+
+    def spawn(self, incarnation):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        send(self.sock, SPAWN, a=incarnation, fds=[theirs.fileno()])
+        theirs.close()
+        assert receive(self.sock, SPAWNED)[1] == incarnation
+        return ours
+
+
+class Worker:
+    def __init__(self, zygote, segment, slot, incarnation):
+        self.segment, self.slot, self.incarnation = segment, slot, incarnation
+        self.sock = zygote.spawn(incarnation)
+        _, self.pid, _, _, (self.pidfd,) = receive(self.sock, HELLO)
+        self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def setup(self, application, directory, threads=1):
+        segment = self.segment
+        segment.put32(segment.worker(self.slot), self.incarnation)
+        send(self.sock, SETUP, a=self.slot, b=self.incarnation,
+             payload=settings(application=application, chdir=directory, interface="wsgi", threads=threads,
+                              multiprocess="1"), fds=[segment.fd, self.doorbell, segment.doorbell])
+
+    def ready(self):
+        receive(self.sock, READY)
+
+    def begin(self, stream, path, body=b""):
+        s = self.segment
+        variables = b"".join(
+            struct.pack("<HHI", len(k), 0, len(v)) + k + v for k, v in {
+                b"REQUEST_METHOD": b"POST" if body else b"GET", b"SCRIPT_NAME": b"", b"PATH_INFO": path.encode(),
+                b"QUERY_STRING": b"", b"SERVER_NAME": b"localhost", b"SERVER_PORT": b"80",
+                b"SERVER_PROTOCOL": b"HTTP/1.1", b"REMOTE_ADDR": b"127.0.0.1", b"wsgi.url_scheme": b"http",
+                b"CONTENT_LENGTH": str(len(body)).encode()}.items())
+        data = struct.pack("<IHHQ", 16 + len(variables), 10, 0, len(body)) + variables + body
+        at, pipe = s.streams + stream * STREAM, s.pipes + 2 * stream * PIPE
+        s.map[at + 8:at + STREAM] = bytes(STREAM - 8)
+        s.map[pipe:pipe + len(data)] = data
+        s.put32(at + 20, 1)  # BODY_END
+        s.put64(at + 128, len(data))
+        s.sequence += 1
+        word = QUEUED << 60 | self.incarnation << 36 | s.sequence
+        s.put64(at, word)
+        worker = s.worker(self.slot)
+        put = s.get32(worker + 4)
+        struct.pack_into("<QII", s.map, worker + WORKER + 16 * (put % INBOX), word, stream, 0)
+        s.put32(worker + 4, put + 1)
+        if s.get32(worker + 68):
+            os.eventfd_write(self.doorbell, 1)
+
+    def end(self, stream):
+        """Waits until the stream is done; its response as (status, body)."""
+        s = self.segment
+        at, pipe = s.streams + stream * STREAM, s.pipes + (2 * stream + 1) * PIPE
+        while s.state(stream) != DONE:
+            ready, _, _ = select.select([s.doorbell, self.pidfd], [], [])
+            if self.pidfd in ready:
+                raise AssertionError(f"worker died with stream {stream} in state {s.state(stream)}")
+            try:
+                os.eventfd_read(s.doorbell)
+            except BlockingIOError:
+                pass
+        written = s.get64(at + 256) & 0xFFFFFFFF
+        data, status, body = s.map[pipe:pipe + written], 0, b""
+        if s.get32(at + 64) != 0:
+            return 0, data
+        while data:
+            kind, size = struct.unpack_from("<II", data)
+            payload, data = data[8:8 + size], data[8 + size:]
+            if kind == 1:
+                status = struct.unpack_from("<H", payload)[0]
+            else:
+                body += payload
+        return status, body
+
+    def ask(self, path, body=b"", stream=None):
+        stream = self.slot if stream is None else stream
+        self.begin(stream, path, body)
+        status, answer = self.end(stream)
+        assert status == 200, (path, status, answer)
+        return answer.decode()
+
+    def wait(self):
+        """How the process ended."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        return os.waitstatus_to_exitcode(status)
+
+
+def check(name, is_so, got=""):
+    print(f"  {'ok' if is_so else 'NOT SO'}  {name} {got}")
+    if not is_so:
+        sys.exit(1)
+
+
+def proc(pid, name):
+    return open(f"/proc/{pid}/{name}").read()
+
+
+def check_worker(w):
+    stat = proc(w.pid, "stat").rsplit(")", 1)[1].split()
+    check("it is the front's child", int(stat[1]) == os.getpid())
+    check("it has its name", proc(w.pid, "comm").strip() == "gobridge-worker")
+    links = {os.readlink(f"/proc/{w.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{w.pid}/fd")}
+    check("it holds no memfd", not any("memfd" in link for link in links))
+    maps = proc(w.pid, "smaps").split("memfd:segment", 1)[1].split("VmFlags:", 1)[1].split("\n", 1)[0]
+    check("the segment is kept from forks and core dumps", "dc" in maps.split() and "dd" in maps.split(), maps)
+
+
+def check_requests(w):
+    check("hello", w.ask("/hello") == "hello")
+    for _ in range(200):
+        assert w.ask("/hello") == "hello"
+    check("body comes back", w.ask("/echo", b"x" * 30000) == "x" * 30000)
+    check("requests run on the main thread", w.ask("/main") == "True")
+    check("thread-local data stays", (w.ask("/local"), w.ask("/local")) == ("1", "2"))
+    check("deep recursion", w.ask("/recursion") == "deep")
+    check("the variable is gone", w.ask("/environ") == "None None", w.ask("/environ"))
+    check("sys.executable is right", w.ask("/executable") == os.path.abspath(sys.argv[3]), w.ask("/executable"))
+    check("a subprocess inherits nothing", w.ask("/subprocess") == "0 1 2", w.ask("/subprocess"))
+    check("a forked child is free of the bridge", w.ask("/fork") == "15 []", w.ask("/fork"))
+    check("a child that comes back from the application does no harm", w.ask("/comeback") == "parent 0")
+    check("multiprocessing, forked and terminated", {w.ask("/multiprocessing") for _ in range(20)} == {"-15"})
+    w.begin(w.slot, "/handler")
+    w.end(w.slot)
+    time.sleep(0.1)
+    os.kill(w.pid, signal.SIGUSR1)
+    time.sleep(0.2)
+    check("the application's signal handler runs while idle", os.path.exists(w.ask("/handled")))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(w.pid, number)
+    check("SIGTERM, SIGINT and SIGHUP do nothing", w.ask("/hello") == "hello")
+
+
+def check_threads(w):
+    for stream in range(4):
+        w.begin(10 + stream, "/sleep")
+    started = time.monotonic()
+    names = {w.end(10 + stream)[1] for stream in range(4)}
+    check("four requests sleep at once", time.monotonic() - started < 1.5, f"{time.monotonic() - started:.2f} s")
+    check("in four threads", len(names) == 4)
+    idents = set()
+    for _ in range(200):
+        idents.add(w.ask("/ident"))
+    check("one thread at a time serves", len(idents) <= 2, len(idents))
+
+
+def check_drain(w):
+    marker = tempfile.mktemp()
+    w.ask("/atexit" + marker)
+    w.begin(20, "/sleep")
+    while w.segment.state(20) != RUNNING:
+        time.sleep(0.001)
+    w.begin(21, "/hello")
+    send(w.sock, DRAIN)
+    check("drain finishes what runs and what waits", (w.end(20)[0], w.end(21)[0]) == (200, 200))
+    check("it exits 0", w.wait() == 0)
+    check("exit handlers have run", open(marker).read() == "threads exit ", open(marker).read())
+    os.unlink(marker)
+
+
+def check_failures(zygote, segment, directory):
+    for application, text in (("nothing_here:app", "nothing_here"), ("broken:app", "ZeroDivisionError")):
+        w = Worker(zygote, segment, 6, 90)
+        w.setup(application, directory)
+        _, a, b, payload, _ = receive(w.sock, FAILED)
+        check(f"{application} is refused", (a, b) == (90, 3) and text in payload.decode(), payload.decode()[-60:])
+        check("it exits 3", w.wait() == 3)
+    w = Worker(zygote, segment, 7, 91)
+    send(w.sock, SETUP, a=7, b=92)
+    check("nonsense is refused", receive(w.sock, FAILED)[2] == 1 and w.wait() == 1)
+    w = Worker(zygote, segment, 7, 93)
+    w.sock.close()
+    check("without a front before the setup it goes", w.wait() == 0)
+
+
+def main():
+    host, library, python, program = sys.argv[1:5]
+    application = sys.argv[5] if len(sys.argv) > 5 else "hello:application"
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    directory = os.path.join(HERE, "app")
+    zygote, segment = Zygote(host, library, python, os.path.abspath(program)), Segment()
+    check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
+
+    started = time.monotonic()
+    workers = [Worker(zygote, segment, i, 1 + i) for i in range(5)]
+    print(f"  5 workers forked in {(time.monotonic() - started) * 1000:.1f} ms")
+    for i, w in enumerate(workers):
+        w.setup(application, directory, threads=4 if i == 1 else 1)
+    for w in workers:
+        w.ready()
+    print(f"  and ready after {(time.monotonic() - started) * 1000:.1f} ms")
+
+    check_worker(workers[0])
+    check_requests(workers[0])
+    check_threads(workers[1])
+    check_drain(workers[0])
+    check_drain(workers[1])
+    check_failures(zygote, segment, directory)
+
+    workers[2].begin(30, "/stuck")
+    while segment.state(30) != RUNNING:
+        time.sleep(0.001)
+    workers[2].sock.close()
+    check("without a front a stuck worker goes", workers[2].wait() == 0)
+    os.kill(workers[3].pid, signal.SIGKILL)
+    check("a killed one is dead", workers[3].wait() == -9)
+    zygote.sock.close()
+    check("without a front the zygote goes", zygote.process.wait() == 0)
+    check("its workers live on", workers[4].ask("/hello") == "hello")
+    send(workers[4].sock, DRAIN)
+    check("and end", workers[4].wait() == 0)
+
+
+main()
