@@ -1,0 +1,49 @@
+#!/bin/sh
+# Fuzzes the worker's side of the bridge with hostile segments, reports coverage,
+# and makes sure that a planted bug is found.
+# usage: pyhost/fuzz/run.sh [seconds]
+set -eu
+
+seconds=${1:-30}
+here=$(cd "$(dirname "$0")" && pwd)
+host=$here/..
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c"
+
+build() {
+    output=$1
+    shift
+    # shellcheck disable=SC2086 # a list of files
+    clang -std=gnu11 -D_GNU_SOURCE -DGB_KILLPOINTS -g -O1 -Wall -Wextra -Werror \
+        -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Wl,--wrap=syscall "$@" \
+        -o "$output" "$here/segment_fuzz.c" $decoder
+}
+
+build "$work/fuzz" -fprofile-instr-generate -fcoverage-mapping
+build "$work/planted" -DGB_PLANTED_BUG
+mkdir "$work/corpus"
+cd "$work"
+
+echo "fuzzing for $seconds s"
+if ! LLVM_PROFILE_FILE=$work/profile ./fuzz -max_total_time="$seconds" -max_len=512 -timeout=20 -print_final_stats=1 \
+    corpus >log 2>&1; then
+    cat log
+    cp crash-* timeout-* "$here" 2>/dev/null || true
+    echo "the decoder failed; the input lies in $here" >&2
+    exit 1
+fi
+grep -E 'DONE|stat::number_of_executed_units' log
+# shellcheck disable=SC2086
+profdata=$(command -v llvm-profdata || ls /usr/lib/llvm-*/bin/llvm-profdata | tail -1)
+coverage=$(command -v llvm-cov || ls /usr/lib/llvm-*/bin/llvm-cov | tail -1)
+"$profdata" merge -o merged profile
+# shellcheck disable=SC2086
+"$coverage" report -show-region-summary=false ./fuzz -instr-profile merged $decoder
+
+echo "looking for the planted bug"
+if ./planted -max_total_time=600 -max_len=512 corpus >log 2>&1; then
+    echo "the planted bug was not found" >&2
+    exit 1
+fi
+grep -m1 'ERROR: AddressSanitizer' log
