@@ -5,10 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# A Go that scripts/setup had to bring stands before the machine's own.
-ifneq ($(wildcard .tools/go/bin/go),)
+# Where scripts/setup puts a Go if the machine has none that will do.
 export PATH := $(CURDIR)/.tools/go/bin:$(PATH)
-endif
 
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//')
 LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
