@@ -16,8 +16,22 @@ struct gb_worker_settings {
     bool multiprocess;       // there are other workers
 };
 
+// Exit codes of zygote and worker; the front passes them on.
+enum {
+    GB_EXIT_HOST = 1,   // the host itself could not go on
+    GB_EXIT_IMPORT = 3, // the application could not be imported
+};
+
 // A worker's life from its fork to its end, in the forked child; the GIL is held.
 // `control` is the worker's own socket.
 _Noreturn void gb_worker_main(int control, uint32_t incarnation);
+
+// Tells the front why this worker cannot go on, and ends it. Any thread, with or
+// without the GIL.
+_Noreturn void gb_worker_fail(int exit_code, const char *text);
+
+// Ends a fork of the worker that came back from the application instead of
+// exiting; the GIL is held.
+_Noreturn void gb_worker_end_fork(void);
 
 #endif
