@@ -1,0 +1,139 @@
+package http1
+
+import (
+	"bytes"
+
+	"gobridge/bridge"
+)
+
+// fieldsSeen is what the fields that concern the connection itself have said.
+type fieldsSeen struct {
+	hosts     int
+	host      []byte
+	authority []byte // of an absolute request target
+	length    bool   // a Content-Length came
+	chunked   bool   // a Transfer-Encoding came
+	close     bool
+	keepAlive bool
+}
+
+// field parses header line number count (RFC 9112 section 5).
+func (p *Parser) field(b []byte, count int) error {
+	if b[0] == ' ' || b[0] == '\t' {
+		return bad("header field %d begins with white space: folded lines are not taken", count)
+	}
+	colon := bytes.IndexByte(b, ':')
+	if colon < 1 {
+		return bad("header field %d has no name", count)
+	}
+	name, underscore := b[:colon], false
+	for _, c := range name {
+		if chars[c]&isToken == 0 {
+			if c == ' ' || c == '\t' {
+				return bad("header field %d has white space in its name or before the colon", count)
+			}
+			return bad("header field %d has the byte 0x%02x in its name", count, c)
+		}
+		underscore = underscore || c == '_'
+	}
+	value := trim(b[colon+1:])
+	if n := all(value, isValue); n >= 0 {
+		return bad("header field %d (%s) has the control character 0x%02x", count, name, value[n])
+	}
+	if underscore {
+		if p.RefuseUnderscores {
+			return bad("header field %d (%s) has an underscore in its name", count, name)
+		}
+		return nil
+	}
+	p.Request.Fields = append(p.Request.Fields, bridge.Field{Name: name, Value: value})
+	return p.special(name, value)
+}
+
+// special deals with the fields that say how the request is to be read.
+func (p *Parser) special(name, value []byte) error {
+	switch len(name) {
+	case 4:
+		if fold(name, "host") {
+			p.seen.hosts++
+			p.seen.host = value
+		}
+	case 6:
+		if fold(name, "expect") {
+			return p.expect(value)
+		}
+	case 10:
+		if fold(name, "connection") {
+			p.connection(value)
+		}
+	case 14:
+		if fold(name, "content-length") {
+			return p.contentLength(value)
+		}
+	case 17:
+		if fold(name, "transfer-encoding") {
+			return p.transferEncoding(value)
+		}
+	}
+	return nil
+}
+
+func (p *Parser) expect(value []byte) error {
+	if !fold(value, "100-continue") {
+		return &Error{417, "only Expect: 100-continue is understood"}
+	}
+	p.Request.Expect = true
+	return nil
+}
+
+func (p *Parser) connection(value []byte) {
+	for more := true; more; {
+		var option []byte
+		option, value, more = bytes.Cut(value, comma)
+		option = trim(option)
+		p.seen.close = p.seen.close || fold(option, "close")
+		p.seen.keepAlive = p.seen.keepAlive || fold(option, "keep-alive")
+	}
+}
+
+var comma = []byte(",")
+
+// lengthDigits is how many digits a length may have: every number of so many fits.
+const lengthDigits = 18
+
+func (p *Parser) contentLength(value []byte) error {
+	if p.seen.length {
+		return bad("the request has two Content-Length fields")
+	}
+	p.seen.length = true
+	if len(value) == 0 || all(value, isDigit) >= 0 {
+		return bad("Content-Length is not a number")
+	}
+	if len(value) > lengthDigits {
+		return bad("Content-Length has %d digits", len(value))
+	}
+	n := int64(0)
+	for _, c := range value {
+		n = n*10 + int64(c-'0')
+	}
+	p.Request.BodyLength = n
+	return nil
+}
+
+func (p *Parser) transferEncoding(value []byte) error {
+	if p.seen.chunked {
+		return bad("the request has two Transfer-Encoding fields")
+	}
+	p.seen.chunked = true
+	if fold(value, "chunked") {
+		return nil
+	}
+	for more := true; more; {
+		var coding []byte
+		coding, value, more = bytes.Cut(value, comma)
+		if coding = trim(coding); len(coding) > 0 && all(coding, isToken) < 0 && !fold(coding, "chunked") {
+			return &Error{501, "the transfer coding " + string(coding) + " is not known here; only chunked is"}
+		}
+	}
+	return bad("Transfer-Encoding is not exactly «chunked»")
+}

@@ -1,0 +1,104 @@
+package http1
+
+import (
+	"strconv"
+
+	"gobridge/bridge"
+)
+
+// Framing is how a response's body is delimited (RFC 9112 section 6).
+type Framing int
+
+// The ways in which a client knows where a body ends.
+const (
+	Empty      Framing = iota // there is no body
+	Counted                   // by its Content-Length
+	Chunks                    // by the last chunk
+	UntilClose                // by the end of the connection
+)
+
+// Continue asks for the body of a request with Expect: 100-continue.
+const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
+
+// LastChunk ends a chunked body.
+const LastChunk = "0\r\n\r\n"
+
+// Response says what a response's head depends on besides the application's.
+type Response struct {
+	Minor     int    // of the request's version
+	NoBody    bool   // the request's method was HEAD
+	KeepAlive bool   // the connection may be used again, as far as the front is concerned
+	Date      []byte // for the field Date, unless the application set it
+	Server    string // likewise; empty: no such field
+}
+
+// AppendHead adds the response's head to dst. It returns how the body is framed, and
+// whether the connection must be closed behind it.
+func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f Framing, closes bool) {
+	f = framing(h, r)
+	closes = !r.KeepAlive || f == UntilClose
+	dst = appendStatusLine(dst, h)
+	if h.Status == 204 && h.BodyLength >= 0 {
+		dst = appendWithoutLength(dst, h)
+	} else {
+		dst = append(dst, h.Lines...)
+	}
+	if !h.HasDate && len(r.Date) > 0 {
+		dst = append(append(append(dst, "Date: "...), r.Date...), "\r\n"...)
+	}
+	if !h.HasServer && r.Server != "" {
+		dst = append(append(append(dst, "Server: "...), r.Server...), "\r\n"...)
+	}
+	if f == Chunks {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if closes {
+		dst = append(dst, "Connection: close\r\n"...)
+	} else if r.Minor == 0 {
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, "\r\n"...), f, closes
+}
+
+func framing(h *bridge.ResponseHead, r *Response) Framing {
+	switch {
+	case r.NoBody || h.Status == 204 || h.Status == 304:
+		return Empty
+	case h.BodyLength >= 0:
+		return Counted
+	case r.Minor == 1:
+		return Chunks
+	}
+	return UntilClose
+}
+
+func appendStatusLine(dst []byte, h *bridge.ResponseHead) []byte {
+	if h.Status == 200 && (len(h.Reason) == 0 || string(h.Reason) == "OK") {
+		return append(dst, "HTTP/1.1 200 OK\r\n"...)
+	}
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(h.Status), 10)
+	dst = append(dst, ' ')
+	if len(h.Reason) > 0 {
+		dst = append(dst, h.Reason...)
+	} else {
+		dst = append(dst, Reason(h.Status)...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// appendWithoutLength leaves out Content-Length, which 204 must not have (RFC 9110
+// section 8.6).
+func appendWithoutLength(dst []byte, h *bridge.ResponseHead) []byte {
+	h.Each(func(name, value []byte) {
+		if !fold(name, "content-length") {
+			dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
+		}
+	})
+	return dst
+}
+
+// AppendChunkSize adds the line before a chunk of n bytes, which CR LF must follow.
+func AppendChunkSize(dst []byte, n int) []byte {
+	return append(strconv.AppendUint(dst, uint64(n), 16), "\r\n"...)
+}

@@ -1,0 +1,73 @@
+package http1
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"gobridge/bridge"
+)
+
+func TestAppendHead(t *testing.T) {
+	date := []byte("Sun, 06 Nov 1994 08:49:37 GMT")
+	for _, c := range []struct {
+		name string
+		h    bridge.ResponseHead
+		r    Response
+		want string
+		f    Framing
+		end  bool
+	}{
+		{"counted", bridge.ResponseHead{Status: 200, Reason: []byte("OK"), Lines: []byte("Content-Length: 5\r\n"), BodyLength: 5},
+			Response{Minor: 1, KeepAlive: true, Date: date, Server: "s"},
+			"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: s\r\n\r\n", Counted, false},
+		{"chunked", bridge.ResponseHead{Status: 404, BodyLength: -1}, Response{Minor: 1, KeepAlive: true},
+			"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n", Chunks, false},
+		{"1.0 until close", bridge.ResponseHead{Status: 200, BodyLength: -1}, Response{KeepAlive: true},
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", UntilClose, true},
+		{"1.0 keep-alive", bridge.ResponseHead{Status: 200, Lines: []byte("Content-Length: 0\r\n")}, Response{KeepAlive: true},
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", Counted, false},
+		{"HEAD", bridge.ResponseHead{Status: 200, Lines: []byte("Content-Length: 7\r\n"), BodyLength: 7}, Response{Minor: 1, NoBody: true, KeepAlive: true},
+			"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", Empty, false},
+		{"304", bridge.ResponseHead{Status: 304, BodyLength: -1}, Response{Minor: 1},
+			"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", Empty, true},
+		{"own reason, date and server", bridge.ResponseHead{Status: 299, Reason: []byte("Fine"), Lines: []byte("Date: d\r\nServer: x\r\n"), HasDate: true, HasServer: true, BodyLength: -1},
+			Response{Minor: 1, NoBody: true, KeepAlive: true, Date: date, Server: "s"},
+			"HTTP/1.1 299 Fine\r\nDate: d\r\nServer: x\r\n\r\n", Empty, false},
+		{"unknown status", bridge.ResponseHead{Status: 777, BodyLength: -1}, Response{Minor: 1, NoBody: true, KeepAlive: true},
+			"HTTP/1.1 777 \r\n\r\n", Empty, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, f, end := AppendHead(nil, &c.h, &c.r)
+			if string(out) != c.want || f != c.f || end != c.end {
+				t.Errorf("%q, framing %d, closes %v", out, f, end)
+			}
+		})
+	}
+}
+
+func TestDate(t *testing.T) {
+	var d Date
+	at := time.Date(1994, 11, 6, 8, 49, 37, 5e8, time.UTC)
+	for i, want := range []string{"Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:38 GMT"} {
+		if got := string(d.At(at.Add(time.Duration(i) * time.Second).In(time.FixedZone("x", 3600)))); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestAppendChunkSize(t *testing.T) {
+	if got := fmt.Sprintf("%q", AppendChunkSize([]byte("x"), 255)); got != `"xff\r\n"` {
+		t.Error(got)
+	}
+}
+
+func BenchmarkAppendHead(b *testing.B) {
+	h := bridge.ResponseHead{Status: 200, Reason: []byte("OK"), Lines: []byte("Content-Type: text/plain\r\nContent-Length: 5\r\n"), BodyLength: 5}
+	r := Response{Minor: 1, KeepAlive: true, Date: []byte("Sun, 06 Nov 1994 08:49:37 GMT"), Server: "gobridge"}
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		out, _, _ = AppendHead(out[:0], &h, &r)
+	}
+}
