@@ -1,0 +1,60 @@
+package main
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// applicationForm is MODULE:ATTRIBUTE, both possibly dotted. Python's names may hold
+// any letter of any script; whether the module is there, Python says.
+var applicationForm = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*:[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+
+// checkApplication finds fault with the argument of run, as early and as helpfully as
+// is possible without importing anything.
+func checkApplication(args []string, dir string) (string, error) {
+	switch {
+	case len(args) == 0:
+		return "", usage("which application? Name its module and the attribute in it: gobridge run %s", guessApplication(dir))
+	case len(args) > 1:
+		return "", usage("one application only, but there are %d arguments: %s", len(args), strings.Join(args, " "))
+	}
+	name := args[0]
+	if applicationForm.MatchString(name) {
+		return name, nil
+	}
+	guess := guessApplication(dir)
+	module, attribute, _ := strings.Cut(name, ":")
+	module = strings.ReplaceAll(strings.TrimPrefix(strings.TrimSuffix(module, ".py"), "./"), "/", ".")
+	if attribute == "" {
+		_, attribute, _ = strings.Cut(guess, ":")
+	}
+	if meant := module + ":" + attribute; applicationForm.MatchString(meant) {
+		guess = meant
+	}
+	return "", usage("%s is not an application's name: it must be MODULE:ATTRIBUTE, like %s", quoteEmpty(name), guess)
+}
+
+// usualFiles are where applications usually are, and what they are usually called there.
+var usualFiles = []struct{ pattern, attribute string }{
+	{"*/wsgi.py", "application"}, // what Django's startproject makes
+	{"wsgi.py", "application"},
+	{"app.py", "app"},
+	{"main.py", "app"},
+}
+
+// guessApplication is what the argument would be for the project in the folder, as far
+// as its files tell; else an example.
+func guessApplication(dir string) string {
+	for _, usual := range usualFiles {
+		found, err := filepath.Glob(filepath.Join(dir, usual.pattern))
+		if err != nil || len(found) == 0 {
+			continue
+		}
+		file, err := filepath.Rel(dir, found[0])
+		if err == nil {
+			return strings.ReplaceAll(strings.TrimSuffix(file, ".py"), "/", ".") + ":" + usual.attribute
+		}
+	}
+	return "myproject.wsgi:application"
+}

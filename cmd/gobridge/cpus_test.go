@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const (
+	mountV2 = "25 30 0:23 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
+	mountV1 = "30 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
+		"31 25 0:28 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+)
+
+func TestCgroupQuota(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		mounts, group string
+		files         map[string]string
+		want          float64
+	}{
+		{"no cgroups", "", "", nil, 0},
+		{"version 2, none", mountV2, "0::/user.slice\n", map[string]string{"user.slice/cpu.max": "max 100000\n"}, 0},
+		{"version 2", mountV2, "0::/a/b\n", map[string]string{"a/b/cpu.max": "150000 100000\n"}, 1.5},
+		{"version 2, the parent's", mountV2, "0::/a/b\n", map[string]string{"a/b/cpu.max": "max 100000\n", "a/cpu.max": "50000 100000\n"}, 0.5},
+		{"version 2, the least", mountV2, "0::/a/b\n", map[string]string{"a/b/cpu.max": "100000 100000\n", "a/cpu.max": "400000 100000\n"}, 1},
+		{"version 2, in a namespace", mountV2, "0::/\n", map[string]string{"cpu.max": "300000 100000\n"}, 3},
+		{"version 2, not below the mount", "1 2 0:3 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/docker/y\n", map[string]string{"cpu.max": "200000 100000\n"}, 2},
+		{"version 2, broken", mountV2, "0::/a\n", map[string]string{"a/cpu.max": "many\n", "cpu.max": "1 0\n"}, 0},
+		{"version 1", mountV1, "5:cpuset:/z\n4:cpu,cpuacct:/a\n", map[string]string{
+			"cpu,cpuacct/a/cpu.cfs_quota_us": "250000\n", "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n"}, 2.5},
+		{"version 1, none", mountV1, "4:cpu,cpuacct:/a\n", map[string]string{
+			"cpu,cpuacct/a/cpu.cfs_quota_us": "-1\n", "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n"}, 0},
+		{"version 1, in a container", "30 25 0:27 /docker/x /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", "4:cpu:/docker/x/y\n", map[string]string{
+			"cpu/y/cpu.cfs_quota_us": "100000\n", "cpu/y/cpu.cfs_period_us": "50000\n"}, 2},
+		{"a space in the path", "1 2 0:3 /a\\040b /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/a b/c\n", map[string]string{"c/cpu.max": "100000 100000\n"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := t.TempDir()
+			files := map[string]string{"proc/self/mountinfo": c.mounts, "proc/self/cgroup": c.group}
+			for name, text := range c.files {
+				files["sys/fs/cgroup/"+name] = text
+			}
+			for name, text := range files {
+				file := filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := cgroupQuota(root); got != c.want {
+				t.Errorf("quota %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAllowedCPUsIsPossible(t *testing.T) {
+	if n := allowedCPUs(); n < 1 || n > 1<<16 {
+		t.Errorf("%d CPUs", n)
+	}
+}

@@ -1,0 +1,17 @@
+// Command gobridge serves a Python web application.
+//
+//	gobridge run myproject.wsgi:application
+//
+// This package is the wiring: it reads settings, finds the interpreter, starts the
+// bridge with its workers, opens the listeners, gives both to the server, and turns
+// signals into an orderly end. Everything with a life of its own is in the packages
+// below it.
+//
+// settings.go holds the one table of settings. A flag, its environment variable, its
+// unit, its allowed values, its default and its line in the help and in
+// docs/running.md all come from one row there; nothing else in the program knows the
+// name of a setting. exit.go does the same for exit codes.
+//
+// An error is the user's until shown otherwise: it is one message that names the
+// setting and says what would be right.
+package main

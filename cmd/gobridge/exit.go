@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"gobridge/bridge"
+)
+
+// exitCode is what a run of gobridge ends with.
+type exitCode int
+
+const (
+	exitOK          exitCode = 0
+	exitInternal    exitCode = 1
+	exitUsage       exitCode = 2
+	exitApplication exitCode = 3
+	exitListen      exitCode = 4
+	exitPython      exitCode = 5
+	exitCut         exitCode = 6
+)
+
+// exitCodes are all of them, with their meaning for who reads the docs.
+var exitCodes = []struct {
+	code    exitCode
+	meaning string
+}{
+	{exitOK, "stopped by SIGTERM or SIGINT, every request answered"},
+	{exitInternal, "an error in gobridge or of the system, which the message names"},
+	{exitUsage, "a wrong command, flag or value"},
+	{exitApplication, "the application could not be imported or did not start; the traceback is on standard error"},
+	{exitListen, "an address could not be listened on"},
+	{exitPython, "no usable Python interpreter, or not in the wanted host"},
+	{exitCut, "stopped before every request was answered: a second signal, or the graceful timeout passed"},
+}
+
+// exitError gives an error the code to exit with.
+type exitError struct {
+	code exitCode
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage is a mistake in the command line.
+func usage(format string, a ...any) error { return &exitError{exitUsage, fmt.Errorf(format, a...)} }
+
+// codeOf is the code that an error ends the program with.
+func codeOf(err error) exitCode {
+	if err == nil {
+		return exitOK
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	if e, ok := errors.AsType[*bridge.StartError](err); ok && e.Code != 0 {
+		return exitCode(e.Code)
+	}
+	return exitInternal
+}
+
+// tell writes the error for a person. A traceback stands as Python wrote it.
+func tell(w io.Writer, err error) {
+	fmt.Fprintf(w, "gobridge: %s\n", strings.TrimRight(err.Error(), "\n"))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// cliFlags are the table's rows as command line flags. All are texts for the cli
+// package: the kinds read them, so that flags, variables and defaults get the same
+// checks and the same messages.
+func cliFlags() (flags []cli.Flag) {
+	for _, s := range table {
+		help := s.help
+		if s.kind.placeholder != "" {
+			help += " (`" + s.kind.placeholder + "`)"
+		}
+		var aliases []string
+		if s.short != "" {
+			aliases = []string{s.short}
+		}
+		if s.kind.several {
+			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases, Usage: help, DefaultText: s.initial})
+		} else {
+			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases, Usage: help, DefaultText: s.initial})
+		}
+	}
+	return flags
+}
+
+// fromContext is the source of a command: its flags, then the environment.
+func fromContext(c *cli.Context) source {
+	return func(s *setting) ([]string, bool) {
+		switch {
+		case !c.IsSet(s.name):
+			return s.fromEnvironment(os.LookupEnv), false
+		case s.kind.several:
+			return c.StringSlice(s.name), true
+		}
+		return []string{c.String(s.name)}, true
+	}
+}
+
+// flagsFirst moves flags before the arguments, where the flag package looks for them:
+// people write `gobridge run app:app --workers 2`. What follows "--" stays.
+func flagsFirst(args []string) []string {
+	var flags, rest []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case i < 2: // the program and the command
+			flags = append(flags, arg)
+		case arg == "--":
+			return append(append(flags, arg), append(rest, args[i+1:]...)...)
+		case len(arg) > 1 && arg[0] == '-':
+			flags = append(flags, arg)
+			if takesNext(arg) && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		default:
+			rest = append(rest, arg)
+		}
+	}
+	return append(flags, rest...)
+}
+
+// takesNext says whether the value of a flag is the next argument. All settings have
+// values; what is not one has none (--help), or is an error anyway.
+func takesNext(arg string) bool {
+	name := strings.TrimLeft(arg, "-")
+	for _, s := range table {
+		if name == s.name || name == s.short && s.short != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// explainFlag turns the flag package's errors into ours.
+func explainFlag(c *cli.Context, err error, _ bool) error {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
+		return unknownFlag(c, strings.TrimLeft(name, "-"))
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
+		return needsValue(strings.TrimLeft(name, "-"))
+	}
+	return usage("%s", text)
+}
+
+func unknownFlag(c *cli.Context, name string) error {
+	var names []string
+	for _, f := range c.Command.Flags {
+		names = append(names, f.Names()[0])
+	}
+	if near := nearest(name, names); near != "" {
+		return usage("--%s is no option: did you mean --%s?", name, near)
+	}
+	return usage("--%s is no option: `%s --help` lists them", name, strings.TrimSpace("gobridge "+c.Command.Name))
+}
+
+func needsValue(name string) error {
+	for _, s := range table {
+		if name == s.name || name == s.short {
+			return usage("--%s needs a value: %s", s.name, s.kind.must)
+		}
+	}
+	return usage("--%s needs a value", name)
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"gobridge/protocol/serve"
+)
+
+// addresses is the kind of --bind. Whether one can be listened on, serve.Listen says.
+var addresses = kind{placeholder: "ADDRESS", several: true,
+	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH",
+	parse: func(value string) (any, error) {
+		if path, ok := strings.CutPrefix(value, "unix:"); ok && path != "" {
+			return value, nil
+		}
+		host, port, err := net.SplitHostPort(value)
+		if err != nil || strings.ContainsAny(host, "/ ") {
+			return nil, errNot
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return nil, errNot
+		}
+		return value, nil
+	}}
+
+// listen opens every address, or none.
+func listen(binds []string) ([]*serve.Listener, error) {
+	listeners, err := serve.ListenAll(binds)
+	if err != nil {
+		return nil, &exitError{exitListen, err}
+	}
+	return listeners, nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+// newLogger writes for people: a line for each event, coloured on a terminal.
+func newLogger(out *os.File, level string) (zerolog.Logger, error) {
+	least, err := zerolog.ParseLevel(level)
+	if err != nil {
+		return zerolog.Nop(), fmt.Errorf("log level %s: %w", level, err)
+	}
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	console := zerolog.ConsoleWriter{
+		Out: out, NoColor: !isTerminal(out) || os.Getenv("NO_COLOR") != "",
+		TimeFormat: "2006-01-02T15:04:05.000Z07:00",
+		FormatMessage: func(message any) string { // a traceback keeps its lines
+			if message == nil {
+				return ""
+			}
+			return fmt.Sprint(message)
+		},
+	}
+	return zerolog.New(console).Level(least).With().Timestamp().Logger(), nil
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// openAccessLog opens the file of --access-log. nil: none is wanted. Closing standard
+// output is nobody's business here, so it comes without a closer.
+func openAccessLog(name string) (io.Writer, func(), error) {
+	switch name {
+	case "":
+		return nil, func() {}, nil
+	case "-":
+		return os.Stdout, func() {}, nil
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, nil, usage("--access-log: %w", err)
+	}
+	return file, func() { file.Close() }, nil
+}

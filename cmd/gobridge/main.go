@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// version is set by the build (-ldflags "-X main.version=...").
+var version = "0.1.0"
+
+func main() {
+	err := newApp().Run(flagsFirst(os.Args))
+	if err != nil {
+		tell(os.Stderr, err)
+	}
+	os.Exit(int(codeOf(err)))
+}
+
+func newApp() *cli.App {
+	return &cli.App{
+		Name:                      "gobridge",
+		Usage:                     "serves Python web applications",
+		Version:                   version,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // main does it
+		OnUsageError:              explainFlag,
+		Action:                    noCommand,
+		Commands: []*cli.Command{
+			{
+				Name:      "run",
+				Usage:     "serve an application until SIGTERM or SIGINT",
+				ArgsUsage: "MODULE:ATTRIBUTE",
+				Description: "Each option can also be given in the environment, as GOBRIDGE_ and its name\n" +
+					"(GOBRIDGE_LOG_LEVEL=debug). TIME is like 500ms, 30s or 5m, SIZE like 64K or 10M.",
+				Flags:        cliFlags(),
+				OnUsageError: explainFlag,
+				Action:       runCommand,
+			},
+			{
+				Name:         "version",
+				Usage:        "print the version",
+				OnUsageError: explainFlag,
+				Action: func(c *cli.Context) error {
+					fmt.Fprintln(c.App.Writer, "gobridge", version)
+					return nil
+				},
+			},
+		},
+	}
+}
+
+// noCommand is what happens without a command, or with one that there is not.
+func noCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	written := c.Args().First()
+	if strings.Contains(written, ":") {
+		return usage("%s is no command: to serve it, write gobridge run %s", written, written)
+	}
+	var names []string
+	for _, command := range c.App.VisibleCommands() {
+		names = append(names, command.Name)
+	}
+	if near := nearest(written, names); near != "" {
+		return usage("%s is no command: did you mean %s?", written, near)
+	}
+	return usage("%s is no command: there are %s", written, strings.Join(names, ", "))
+}

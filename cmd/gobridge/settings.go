@@ -1,0 +1,151 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"gobridge/pyhost"
+)
+
+// settings is what a run is told, checked and with "auto" resolved to 0 where that
+// is the way to say it below.
+type settings struct {
+	application string
+
+	bind     []string
+	chdir    string
+	logLevel string
+	access   string
+
+	workers  int // 0: auto
+	threads  int
+	reactors int // 0: auto
+
+	python, venv string
+	host         string
+
+	requestLine, head, fields, fieldSize int
+	body                                 int64
+	connections                          int
+
+	headTimeout, bodyTimeout, sendTimeout, idleTimeout time.Duration
+	queueTimeout, startTimeout, gracefulTimeout        time.Duration
+}
+
+// setting is one row of the table.
+type setting struct {
+	name    string
+	short   string // one letter, or ""
+	initial string // the default, as one would write it; "" for none
+	kind    kind
+	help    string
+	into    func(*settings) any // where the value goes; its type is the kind's
+}
+
+// table is the only source of the settings' names, environment variables, types,
+// units, allowed values, defaults and help. Its order is the order of the help.
+var table = []setting{
+	{"bind", "b", "127.0.0.1:8000", addresses, "address to serve HTTP/1.1 on; may be given several times",
+		func(s *settings) any { return &s.bind }},
+	{"workers", "w", "auto", number(1, pyhost.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
+		func(s *settings) any { return &s.workers }},
+	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread",
+		func(s *settings) any { return &s.threads }},
+	{"reactors", "", "auto", number(1, pyhost.MaxReactors).orAuto(), "threads that serve the connections; auto: one for every 8 CPUs",
+		func(s *settings) any { return &s.reactors }},
+	{"python", "", "", text("PATH"), "interpreter to use, a path or a name on PATH; default: the virtual environment's, else python3 on PATH",
+		func(s *settings) any { return &s.python }},
+	{"venv", "", "", text("DIR"), "virtual environment to use; default: VIRTUAL_ENV, else .venv in the application's folder",
+		func(s *settings) any { return &s.venv }},
+	{"host", "", string(pyhost.HostAuto), choice(pyhost.Hosts()...), "how Python is hosted: in gobridge's own executable (embedded) or in the interpreter's (interpreter)",
+		func(s *settings) any { return &s.host }},
+	{"chdir", "C", "", text("DIR"), "the application's folder: it is imported from there and runs there; default: the current one",
+		func(s *settings) any { return &s.chdir }},
+	{"log-level", "", "info", choice("debug", "info", "warn", "error"), "least severity that is logged",
+		func(s *settings) any { return &s.logLevel }},
+	{"access-log", "", "", text("FILE"), "file to which a line for each request is appended, - for standard output; default: none",
+		func(s *settings) any { return &s.access }},
+
+	{"limit-request-line", "", "8K", size(256, 1<<20), "longest request line; longer ones get 414",
+		func(s *settings) any { return &s.requestLine }},
+	{"limit-head", "", "64K", size(1024, 1<<20), "longest request head, request line and all fields; longer ones get 431",
+		func(s *settings) any { return &s.head }},
+	{"limit-fields", "", "100", number(1, 10000), "most header fields of a request; more get 431",
+		func(s *settings) any { return &s.fields }},
+	{"limit-field-size", "", "16K", size(256, 1<<20), "longest header field, name and value; longer ones get 431",
+		func(s *settings) any { return &s.fieldSize }},
+	{"limit-body", "", "off", size(0, 1<<62).orOff(), "longest request body; longer ones get 413",
+		func(s *settings) any { return &s.body }},
+	{"limit-connections", "", "10000", number(1, 1<<20), "most client connections at once; more wait to be accepted",
+		func(s *settings) any { return &s.connections }},
+
+	{"head-timeout", "", "20s", span, "for a request head to arrive, from its first byte; then 408",
+		func(s *settings) any { return &s.headTimeout }},
+	{"body-timeout", "", "30s", span.orOff(), "for the next bytes of a request body to arrive; then 408",
+		func(s *settings) any { return &s.bodyTimeout }},
+	{"send-timeout", "", "60s", span.orOff(), "for a client to take the next bytes of an answer; then it is cut",
+		func(s *settings) any { return &s.sendTimeout }},
+	{"keep-alive-timeout", "", "75s", span.orOff(), "for the next request on a connection; then it is closed",
+		func(s *settings) any { return &s.idleTimeout }},
+	{"queue-timeout", "", "60s", span.orOff(), "for a worker to have room for a request; then 503 with Retry-After",
+		func(s *settings) any { return &s.queueTimeout }},
+	{"start-timeout", "", "2m", span.orOff(), "for a worker to import the application; then it is killed",
+		func(s *settings) any { return &s.startTimeout }},
+	{"graceful-timeout", "", "30s", span.orOff(), "for what is running to finish after SIGTERM or SIGINT; then it is cut",
+		func(s *settings) any { return &s.gracefulTimeout }},
+}
+
+// variable is the environment variable of a setting: GOBRIDGE_LOG_LEVEL.
+func (s *setting) variable() string {
+	return "GOBRIDGE_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+// origin says where a value was written, for the message about it.
+func (s *setting) origin(fromFlag bool) string {
+	if fromFlag {
+		return "--" + s.name
+	}
+	return s.variable()
+}
+
+// source tells what is written for a setting, and whether as a flag (else in the environment).
+type source func(s *setting) (values []string, fromFlag bool)
+
+// readSettings fills in the whole table from the source and the defaults.
+func readSettings(from source) (*settings, error) {
+	out := new(settings)
+	for i := range table {
+		s := &table[i]
+		values, fromFlag := from(s)
+		if len(values) == 0 {
+			if s.initial == "" {
+				continue
+			}
+			values, fromFlag = []string{s.initial}, true
+		}
+		if err := s.kind.store(s.into(out), values); err != nil {
+			return nil, usage("%s %s: must be %s", s.origin(fromFlag), quoteEmpty(values[len(values)-1]), err)
+		}
+	}
+	return out, nil
+}
+
+// fromEnvironment is what the environment says of a setting, if it says anything.
+func (s *setting) fromEnvironment(look func(string) (string, bool)) []string {
+	value, ok := look(s.variable())
+	switch {
+	case !ok || value == "":
+		return nil
+	case s.kind.several:
+		return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	return []string{value}
+}
+
+func quoteEmpty(value string) string {
+	if value == "" || strings.ContainsAny(value, " \t\n") {
+		return strconv.Quote(value)
+	}
+	return value
+}

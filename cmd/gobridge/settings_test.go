@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// written is a source of given flags and variables.
+func written(flags map[string][]string, environment map[string]string) source {
+	return func(s *setting) ([]string, bool) {
+		if values, ok := flags[s.name]; ok {
+			return values, true
+		}
+		return s.fromEnvironment(func(name string) (string, bool) {
+			value, ok := environment[name]
+			return value, ok
+		}), false
+	}
+}
+
+func TestDefaultsOfEverySetting(t *testing.T) {
+	s, err := readSettings(written(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(s.bind, []string{"127.0.0.1:8000"}) || s.workers != 0 || s.threads != 1 || s.host != "auto" ||
+		s.headTimeout != 20*time.Second || s.requestLine != 8192 || s.body != 0 || s.python != "" {
+		t.Errorf("defaults: %+v", s)
+	}
+}
+
+func TestEverySettingHasItsOwnField(t *testing.T) {
+	var s settings
+	fields := map[any]string{}
+	for _, row := range table {
+		into := row.into(&s)
+		if other, ok := fields[into]; ok {
+			t.Errorf("%s and %s share a field", row.name, other)
+		}
+		fields[into] = row.name
+		if row.help == "" || row.kind.placeholder == "" || row.kind.must == "" {
+			t.Errorf("%s is not described", row.name)
+		}
+	}
+	if n := reflect.TypeFor[settings]().NumField() - 1; n != len(table) { // all but the application, which is an argument
+		t.Errorf("%d fields and %d rows", n, len(table))
+	}
+}
+
+func TestValues(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		get         func(*settings) any
+		want        any
+	}{
+		{"workers", "auto", func(s *settings) any { return s.workers }, 0},
+		{"workers", "256", func(s *settings) any { return s.workers }, 256},
+		{"limit-body", "off", func(s *settings) any { return s.body }, int64(0)},
+		{"limit-body", "10G", func(s *settings) any { return s.body }, int64(10) << 30},
+		{"limit-body", "1", func(s *settings) any { return s.body }, int64(1)},
+		{"limit-head", "64K", func(s *settings) any { return s.head }, 64 << 10},
+		{"head-timeout", "5", func(s *settings) any { return s.headTimeout }, 5 * time.Second},
+		{"head-timeout", "0.5", func(s *settings) any { return s.headTimeout }, 500 * time.Millisecond},
+		{"head-timeout", "1h30m", func(s *settings) any { return s.headTimeout }, 90 * time.Minute},
+		{"body-timeout", "off", func(s *settings) any { return s.bodyTimeout }, time.Duration(0)},
+		{"host", "embedded", func(s *settings) any { return s.host }, "embedded"},
+		{"bind", "unix:/run/app.sock", func(s *settings) any { return s.bind[0] }, "unix:/run/app.sock"},
+		{"bind", "[::1]:80", func(s *settings) any { return s.bind[0] }, "[::1]:80"},
+		{"bind", ":80", func(s *settings) any { return s.bind[0] }, ":80"},
+	} {
+		s, err := readSettings(written(map[string][]string{c.name: {c.value}}, nil))
+		if err != nil {
+			t.Errorf("--%s %s: %v", c.name, c.value, err)
+		} else if got := c.get(s); got != c.want {
+			t.Errorf("--%s %s: got %v, want %v", c.name, c.value, got, c.want)
+		}
+	}
+}
+
+func TestWrongValuesSayWhatIsRight(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"workers", "many", "--workers many: must be a number from 1 to 256, or auto"},
+		{"workers", "0", "--workers 0: must be"},
+		{"workers", "257", "--workers 257: must be"},
+		{"workers", "-1", "--workers -1: must be"},
+		{"threads", "auto", "--threads auto: must be a number from 1 to 1024"},
+		{"host", "embeded", "--host embeded: must be one of auto, embedded, interpreter"},
+		{"log-level", "trace", "--log-level trace: must be one of debug, info, warn, error"},
+		{"python", "", `--python "": must be given`},
+		{"head-timeout", "0", "--head-timeout 0: must be a time, like 500ms, 30s"},
+		{"head-timeout", "-3s", "must be a time"},
+		{"head-timeout", "off", "must be a time"},
+		{"head-timeout", "soon", "must be a time"},
+		{"head-timeout", "NaN", "must be a time"},
+		{"limit-head", "2G", "--limit-head 2G: must be a size in bytes from 1K to 1M, like 64K"},
+		{"limit-head", "12", "must be a size"},
+		{"limit-body", "9999999999999G", "must be a size"},
+		{"limit-body", "1.5G", "must be a size"},
+		{"limit-body", "0", "or off"},
+		{"limit-body", "K", "must be a size"},
+		{"bind", "8000", "--bind 8000: must be HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH"},
+		{"bind", "127.0.0.1", "must be HOST:PORT"},
+		{"bind", "127.0.0.1:", "must be HOST:PORT"},
+		{"bind", "127.0.0.1:70000", "must be HOST:PORT"},
+		{"bind", "http://127.0.0.1:80", "must be HOST:PORT"},
+		{"bind", ":http", "must be HOST:PORT"},
+		{"bind", "unix:", "must be HOST:PORT"},
+		{"bind", "::1:80", "must be HOST:PORT"},
+	} {
+		_, err := readSettings(written(map[string][]string{c.name: {c.value}}, nil))
+		if err == nil || !strings.Contains(err.Error(), c.want) || codeOf(err) != exitUsage {
+			t.Errorf("--%s %s: error %v, want one with %q", c.name, c.value, err, c.want)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	environment := map[string]string{"GOBRIDGE_WORKERS": "3", "GOBRIDGE_LOG_LEVEL": "debug", "GOBRIDGE_BIND": ":1, :2", "GOBRIDGE_VENV": ""}
+	s, err := readSettings(written(map[string][]string{"workers": {"5"}}, environment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.workers != 5 || s.logLevel != "debug" || !reflect.DeepEqual(s.bind, []string{":1", ":2"}) {
+		t.Errorf("read %+v", s)
+	}
+	_, err = readSettings(written(nil, map[string]string{"GOBRIDGE_THREADS": "lots"}))
+	if err == nil || !strings.HasPrefix(err.Error(), "GOBRIDGE_THREADS lots: must be") {
+		t.Errorf("a wrong variable: %v", err)
+	}
+}
+
+// TestRunningPage compares docs/running.md with the table of settings and the exit codes.
+func TestRunningPage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/running.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, s := range table {
+		if row := docRow(&s); !strings.Contains(page, row+"\n") {
+			t.Errorf("docs/running.md lacks this row:\n%s", row)
+		}
+	}
+	rows := regexp.MustCompile("(?m)^\\| `--").FindAllString(page, -1)
+	if len(rows) != len(table) {
+		t.Errorf("docs/running.md describes %d options, there are %d", len(rows), len(table))
+	}
+	for _, e := range exitCodes {
+		if row := fmt.Sprintf("| %d | %s |\n", e.code, e.meaning); !strings.Contains(page, row) {
+			t.Errorf("docs/running.md lacks this row:\n%s", row)
+		}
+	}
+}
+
+// docRow is a setting's line in docs/running.md.
+func docRow(s *setting) string {
+	name := "`--" + s.name + "`"
+	if s.short != "" {
+		name += ", `-" + s.short + "`"
+	}
+	initial := s.initial
+	if initial != "" {
+		initial = "`" + initial + "`"
+	}
+	value := s.kind.brief
+	if value == "" {
+		value = s.kind.must
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |", name, value, initial, s.help)
+}
