@@ -1,0 +1,281 @@
+package serve
+
+import (
+	"golang.org/x/sys/unix"
+
+	"gobridge/bridge"
+	"gobridge/protocol/http1"
+)
+
+// The answer goes out as the worker writes it. Head and short pieces of the body are put
+// together in the reactor's memory and sent with one send; a long piece is sent from the
+// shared memory where it lies, with the head and its framing around it, by one sendmsg.
+// Whatever of that the socket does not take is either framing, and stands in
+// work.pending, or body, and stays in the pipe: there it stops the application when the
+// client is slow.
+
+const (
+	copyPiece     = 4 << 10 // a longer piece of a body is not copied
+	copyTotal     = 16 << 10
+	turnsOfWrites = 16 // of one connection in one turn
+)
+
+// write sends what there is of the answer, as far as the socket takes it.
+func (c *conn) write() {
+	w := c.work
+	for n := 0; ; n++ {
+		if len(w.pending) > 0 && !c.flush() {
+			return
+		}
+		if w.over {
+			c.finish()
+			return
+		}
+		if n == turnsOfWrites {
+			c.r.later(c)
+			return
+		}
+		if !c.advance() {
+			return
+		}
+	}
+}
+
+// advance makes and sends a part of the answer. It reports whether more may be sent
+// now; if not, the connection may be closed, or be at its next request.
+func (c *conn) advance() bool {
+	w, r := c.work, c.r
+	out := r.out[:0]
+	if !w.headSent {
+		state, h := w.x.State(), w.x.Head()
+		if h == nil || state != bridge.Waiting && state != bridge.Finished {
+			return c.headless(state)
+		}
+		out = c.appendHead(out, h)
+	}
+	head := len(out)
+	out, a, b := c.appendBody(out)
+	r.out = out[:0]
+	if head > 0 && w.over && !w.close && w.tooMuchLeft(&r.server.settings) {
+		w.close = true
+		w.pending = append(c.appendHead(w.pending, w.x.Head()), out[head:]...)
+		return c.flush()
+	}
+	switch {
+	case len(a) > 0:
+		return c.sendPieces(out, a, b)
+	case len(out) > 0:
+		w.pending = append(w.pending, out...)
+		return c.flush()
+	}
+	return w.over
+}
+
+// headless says what happens when the application's head is not there: nothing yet, or
+// there is no more hope for it.
+func (c *conn) headless(state bridge.State) bool {
+	w := c.work
+	switch state {
+	case bridge.Waiting:
+		if !w.expect || !w.x.BodyWanted() {
+			return false
+		}
+		w.expect = false
+		w.pending = append(w.pending, http1.Continue...)
+		c.awaitBody()
+		return true
+	case bridge.Overdue:
+		c.refuse(overloaded)
+	default:
+		c.refuse(workerLost)
+	}
+	return false
+}
+
+// appendBody adds the body's bytes to out as long as they are few. A long piece is
+// returned as it lies in shared memory; its chunk's size, if it has one, is in out.
+func (c *conn) appendBody(out []byte) (all, a, b []byte) {
+	w := c.work
+	for {
+		a, b = w.x.Body()
+		n := len(a) + len(b)
+		if n == 0 {
+			return c.appendEnd(out), nil, nil
+		}
+		switch w.framing {
+		case http1.Empty:
+			w.x.Advance(n)
+			continue
+		case http1.Counted:
+			if a, b, n = clip(a, b, w.due); n == 0 {
+				c.tooLong()
+				continue
+			}
+		case http1.Chunks:
+			if w.chunk > 0 { // the rest of one that was announced
+				a, b, _ = clip(a, b, int64(w.chunk))
+				return out, a, b
+			}
+			out = http1.AppendChunkSize(out, n)
+			w.chunk = n
+		}
+		if n > copyPiece || len(out)+n > copyTotal {
+			return out, a, b
+		}
+		out = append(append(out, a...), b...)
+		w.advance(n)
+		if w.framing == http1.Chunks {
+			out = append(out, crlf...)
+		}
+	}
+}
+
+var crlf = []byte("\r\n")
+
+// clip cuts two pieces to n bytes in all.
+func clip(a, b []byte, n int64) (c, d []byte, size int) {
+	a = a[:min(int64(len(a)), n)]
+	b = b[:min(int64(len(b)), n-int64(len(a)))]
+	return a, b, len(a) + len(b)
+}
+
+// advance notes that n bytes of the body were sent, or copied to be sent.
+func (w *work) advance(n int) {
+	w.x.Advance(n)
+	w.sent += int64(n)
+	switch w.framing {
+	case http1.Counted:
+		w.due -= int64(n)
+	case http1.Chunks:
+		w.chunk -= n
+	}
+}
+
+// appendEnd adds what ends the body, if the application has ended it.
+func (c *conn) appendEnd(out []byte) []byte {
+	w := c.work
+	switch w.x.State() {
+	case bridge.Waiting:
+		return out
+	case bridge.Finished:
+		if w.over = true; w.framing == http1.Chunks {
+			return append(out, http1.LastChunk...)
+		}
+		if w.framing == http1.Counted && w.due > 0 {
+			w.cut = true
+			c.complain("a response is shorter than its Content-Length says: the connection is closed, so that the client sees it")
+		}
+	default:
+		w.over, w.cut = true, true
+	}
+	return out
+}
+
+// sendPieces sends out and then as much of a piece of the body as the socket takes.
+func (c *conn) sendPieces(out, a, b []byte) bool {
+	w, g := c.work, &c.r.pieces
+	body := len(a) + len(b)
+	g.add(out)
+	g.add(a)
+	g.add(b)
+	if w.framing == http1.Chunks && body == w.chunk {
+		g.add(crlf)
+	}
+	size := g.size
+	n, errno := g.send(c.fd)
+	if errno != 0 && errno != unix.EAGAIN {
+		c.abandon()
+		return false
+	}
+	head := min(n, len(out))
+	body = min(n-head, body)
+	w.pending = append(w.pending, out[head:]...)
+	if body > 0 {
+		if w.advance(body); w.framing == http1.Chunks && w.chunk == 0 {
+			w.pending = append(w.pending, crlf[n-head-body:]...)
+		}
+	}
+	return c.sent(n, size)
+}
+
+// flush sends what stands in pending. It reports whether all of it is out.
+func (c *conn) flush() bool {
+	w := c.work
+	size := len(w.pending)
+	n, errno := send(c.fd, w.pending)
+	if errno != 0 && errno != unix.EAGAIN {
+		c.abandon()
+		return false
+	}
+	w.pending = w.pending[:copy(w.pending, w.pending[n:])]
+	return c.sent(n, size)
+}
+
+// sent notes that the socket took n bytes of size, and waits for it to be writable when
+// that is not all.
+func (c *conn) sent(n, size int) bool {
+	if n == size {
+		if c.writeBy != 0 {
+			c.setWrite(0)
+		}
+		return true
+	}
+	c.blocked = true
+	if n > 0 || c.writeBy == 0 {
+		c.setWrite(c.r.after(c.r.server.settings.WriteTime))
+	}
+	if !c.watching {
+		c.watching = true
+		c.watch(interestOut)
+	}
+	return false
+}
+
+// watch changes what epoll tells of the socket. What holds already is told at once.
+func (c *conn) watch(interest uint32) {
+	if err := c.r.poller.control(unix.EPOLL_CTL_MOD, c.fd, interest, c.index, c.uses); err != nil {
+		// Only memory can be missing. Without the event the write deadline ends it.
+		c.r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched")
+	}
+}
+
+// appendHead decides how the body is framed and adds the response's head.
+func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
+	w := c.work
+	w.headSent, w.status = true, h.Status
+	if w.expect && w.body != bodyWhole {
+		w.close = true // after a final answer the client may send its body or not
+	}
+	out, w.framing, w.close = http1.AppendHead(out, h, &http1.Response{
+		Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.r.draining,
+		Date: c.r.date.At(c.r.wall), Server: c.r.server.settings.ServerName,
+	})
+	w.due = h.BodyLength
+	return out
+}
+
+// tooMuchLeft says whether the connection must end with its answer, because to throw
+// away the rest of the request's body would cost more than a new connection.
+func (w *work) tooMuchLeft(s *Settings) bool {
+	return w.body == bodyCounted && w.left > s.UnreadSize
+}
+
+// tooLong drops what an application sends behind the length that it has said.
+func (c *conn) tooLong() {
+	w := c.work
+	for {
+		a, b := w.x.Body()
+		if len(a) == 0 {
+			break
+		}
+		w.x.Advance(len(a) + len(b))
+	}
+	if !w.long {
+		w.long = true
+		c.complain("a response is longer than its Content-Length says: the rest is not sent")
+	}
+}
+
+func (c *conn) complain(text string) {
+	c.r.server.settings.Log.Warn().Str("request", c.Describe()).Msg(text)
+}

@@ -1,0 +1,93 @@
+package serve
+
+// The request's body: from the socket into the exchange, as the application takes it.
+
+// useBody takes body bytes from b and returns how many bytes that were, framing
+// included. Fewer than all: the pipe is full (work.full), the body is at its end, or
+// the next piece of framing has not come whole.
+func (c *conn) useBody(b []byte) int {
+	w := c.work
+	w.expect = false // the client did not wait
+	n := 0
+	switch w.body {
+	case bodyWhole:
+		return 0
+	case bodyCounted:
+		n = c.deliver(b)
+		if w.left == 0 {
+			c.bodyWhole()
+		}
+	case bodyChunked:
+		n = c.useChunks(b)
+	}
+	if c.phase == serving && !w.over {
+		c.awaitBody()
+	}
+	return n
+}
+
+// deliver gives the application what belongs to the body, work.left bytes at most, and
+// returns how much of it was taken. What nobody will read is taken at once.
+func (c *conn) deliver(b []byte) int {
+	w := c.work
+	b = b[:min(int64(len(b)), w.left)]
+	n := len(b)
+	if w.begun {
+		n = w.x.WriteBody(b)
+		w.full = n < len(b)
+	}
+	w.left -= int64(n)
+	return n
+}
+
+// useChunks decodes the chunked coding. Bytes that are decoded and find no room are
+// work.left bytes at the front of what is kept.
+func (c *conn) useChunks(b []byte) (taken int) {
+	w := c.work
+	for taken < len(b) && w.body == bodyChunked && !w.full {
+		if w.left > 0 {
+			taken += c.deliver(b[taken:])
+			continue
+		}
+		n, data, done, err := w.chunks.Next(b[taken:])
+		if err != nil {
+			c.refuse(refusalOf(err))
+			return len(b)
+		}
+		w.size += int64(len(data))
+		if limit := c.r.server.settings.BodySize; limit > 0 && w.size > limit && w.begun {
+			c.refuse(bodyTooLarge)
+			return len(b)
+		}
+		taken += n - len(data) // the data are the last of what was decoded
+		w.left = int64(len(data))
+		if done {
+			c.bodyWhole()
+		} else if n == 0 {
+			break
+		}
+	}
+	return taken
+}
+
+// bodyWhole notes that the body has come to its end.
+func (c *conn) bodyWhole() {
+	w := c.work
+	w.body = bodyWhole
+	if w.begun {
+		w.x.EndBody()
+	}
+}
+
+// awaitBody sets the deadline for the next piece of the body: there is none when it is
+// the application that is awaited.
+func (c *conn) awaitBody() {
+	w := c.work
+	if w.body == bodyWhole || w.full || w.expect && !w.headSent {
+		if c.readBy != 0 {
+			c.setRead(0)
+		}
+		return
+	}
+	c.setRead(c.r.after(c.r.server.settings.BodyTime))
+}

@@ -1,0 +1,216 @@
+package serve
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"gobridge/bridge"
+)
+
+// phase is what a connection is doing. These are the steps from one to the next:
+//
+//	idle ──bytes──▶ reading ──whole head──▶ serving ──answer out──▶ idle
+//	                   │                      │ │
+//	                   │                      │ └─body not all come──▶ skipping ──▶ idle
+//	                   └─refused, too slow──▶ serving ──last answer out──▶ lingering
+//
+// and from each of them to closed, when the client is gone or too slow. A head that
+// comes whole in one piece passes reading over.
+type phase uint8
+
+const (
+	closed    phase = iota
+	idle            // nothing of a next request has come
+	reading         // part of a head has come
+	serving         // a request is answered, by the application or by the front itself
+	skipping        // answered; the rest of the request's body is thrown away
+	lingering       // the last answer is out: what comes is thrown away, until the client closes
+)
+
+// A conn is one connection. What it needs only while it has a request is its work, and
+// bytes that could not be used at once stand in a buffer: both are borrowed from the
+// reactor, so that an idle connection is this struct and a socket.
+type conn struct {
+	r     *reactor
+	fd    int
+	index int32  // in the reactor's table, for epoll
+	uses  uint32 // of this struct, by one connection after the other
+	phase phase
+
+	readable bool // the socket may have something to read, or its end
+	half     bool // the client has sent its FIN, which is not read yet
+	ended    bool // it is read: nothing more comes
+	blocked  bool // the socket took less than there was: wait until it can be written
+	watching bool // EPOLLOUT is registered
+	queued   bool // it stands in reactor.again
+
+	timer   timer
+	readBy  int64 // when the client must have sent what it is asked for; 0: no deadline
+	writeBy int64 // when it must have taken some of what is sent to it
+
+	skip int64 // bytes that may still be thrown away
+	kept buffer
+	work *work
+	peer bridge.Peer
+}
+
+// A buffer is memory with bytes between from and to. The zero value holds none.
+type buffer struct {
+	memory   []byte
+	from, to int
+}
+
+func (b *buffer) bytes() []byte { return b.memory[b.from:b.to] }
+func (b *buffer) len() int      { return b.to - b.from }
+
+// open begins a connection's life.
+func (c *conn) open(n *newcomer) {
+	l := n.listener
+	c.fd, c.phase = n.fd, idle
+	c.peer = bridge.Peer{ServerName: l.serverName, ServerPort: l.serverPort, Scheme: "http"}
+	if n.remote.IsValid() {
+		c.peer.RemoteAddr = n.remote.Addr().String()
+		c.peer.RemotePort = strconv.Itoa(int(n.remote.Port()))
+	}
+	if l.wildcard {
+		if at, err := localAddress(c.fd); err == nil { // else the client is gone, as the next read will tell
+			c.peer.ServerName = at.Addr().String()
+		}
+	}
+	c.setRead(c.idleDeadline())
+}
+
+// close ends it, and gives back what was borrowed.
+func (c *conn) close() {
+	closeSocket(c.fd)
+	c.timer.unlink()
+	c.releaseWork()
+	c.releaseKept()
+	r := c.r
+	*c = conn{r: r, index: c.index, uses: c.uses + 1, queued: c.queued, timer: timer{conn: c}}
+	r.free = append(r.free, c)
+	r.load.Add(-1)
+	r.server.acceptor.gone()
+}
+
+// event takes what epoll says.
+func (c *conn) event(events uint32) {
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		c.abandon() // reset, or closed in both directions: nobody can take an answer
+		return
+	}
+	if events&unix.EPOLLRDHUP != 0 {
+		c.half = true
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+		c.readable = true
+	}
+	if events&unix.EPOLLOUT != 0 && c.blocked {
+		c.blocked = false
+		c.write()
+	}
+	c.read()
+}
+
+// resume goes on after the connection has used up its share of a turn.
+func (c *conn) resume() {
+	if c.phase == serving && !c.blocked {
+		c.write()
+	}
+	c.read()
+}
+
+// Progress implements bridge.Client: the exchange may have moved.
+func (c *conn) Progress() {
+	if c.phase != serving {
+		return
+	}
+	if !c.blocked {
+		c.write()
+	}
+	if c.phase == serving && c.work.body != bodyWhole {
+		c.work.full = false
+		c.feed()
+		c.read()
+	}
+}
+
+// Describe implements bridge.Client: it names the request for the log.
+func (c *conn) Describe() string {
+	if c.work == nil {
+		return ""
+	}
+	return c.work.note.describe()
+}
+
+// abandon ends a connection whose client is gone, or is not worth waiting for.
+func (c *conn) abandon() {
+	if w := c.work; w != nil && w.begun {
+		w.status = statusGone
+		c.leave()
+	}
+	c.close()
+}
+
+// statusGone stands in the access log for a client that did not wait, as in nginx's.
+const statusGone = 499
+
+// expire is called when the earlier of the two deadlines may be over.
+func (t *timer) expire() { t.conn.expire() }
+
+func (c *conn) expire() {
+	switch now := c.r.now; {
+	case c.writeBy != 0 && c.writeBy <= now:
+		resetOnClose(c.fd) // else the kernel would go on sending what nobody takes
+		c.abandon()
+	case c.readBy != 0 && c.readBy <= now:
+		c.readBy = 0
+		c.late()
+	default:
+		c.arm()
+	}
+}
+
+// late deals with a client that has not sent in time what it should have.
+func (c *conn) late() {
+	switch c.phase {
+	case reading, serving:
+		c.refuse(requestTimeout)
+	default:
+		c.close()
+	}
+}
+
+func (c *conn) setRead(by int64) {
+	c.readBy = by
+	c.arm()
+}
+
+func (c *conn) setWrite(by int64) {
+	c.writeBy = by
+	c.arm()
+}
+
+func (c *conn) arm() {
+	due := c.readBy
+	if c.writeBy != 0 && (due == 0 || c.writeBy < due) {
+		due = c.writeBy
+	}
+	c.r.wheel.set(&c.timer, due)
+}
+
+func (c *conn) idleDeadline() int64 {
+	s := &c.r.server.settings
+	if c.r.draining {
+		return c.r.now + int64(s.DrainTime)
+	}
+	return c.r.after(s.IdleTime)
+}
+
+// drain is told when the server will answer what was begun, and nothing more.
+func (c *conn) drain() {
+	if c.phase == idle {
+		c.setRead(c.idleDeadline())
+	}
+}

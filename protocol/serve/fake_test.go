@@ -1,0 +1,382 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"gobridge/bridge"
+)
+
+// A bridge that answers in memory: each request is a call that an application function
+// answers on a goroutine of its own, through two pipes of bounded size. The news of the
+// calls come to the reactor as the real ones do, in Turn, behind a doorbell.
+
+const fakePipe = 64 << 10
+
+type application func(*call)
+
+type fakePort struct {
+	app    application
+	bell   int
+	mu     sync.Mutex
+	news   []*call
+	mail   []func()
+	asleep atomic.Bool
+	begun  atomic.Int64
+	left   atomic.Int64 // exchanges left before they were finished
+	live   atomic.Int64 // exchanges begun and not left
+	apps   sync.WaitGroup
+}
+
+func newFakePort(t testing.TB, app application) *fakePort {
+	t.Helper()
+	bell, err := newBell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &fakePort{app: app, bell: bell}
+	t.Cleanup(func() { p.apps.Wait(); closeSocket(bell) })
+	return p
+}
+
+// call is one request as the application sees it, and its answer.
+type call struct {
+	port *fakePort
+	mu   sync.Mutex
+	cond *sync.Cond
+
+	method, target string
+	fields         []string
+	bodyLength     int64
+
+	client  bridge.Client // nil once it has left
+	closed  bool
+	queued  bool // among the news
+	in      []byte
+	inEnd   bool
+	wants   bool // the application waits for body bytes
+	noRoom  bool // the front waits for room
+	head    *bridge.ResponseHead
+	records [][]byte
+	size    int // bytes in records
+	written int64
+	state   bridge.State
+}
+
+var errClosed = errors.New("the client is gone")
+
+func (p *fakePort) NewExchange() Exchange { return &fakeExchange{} }
+func (p *fakePort) Doorbell() int         { return p.bell }
+func (p *fakePort) Flush()                {}
+func (p *fakePort) Awake()                { p.asleep.Store(false) }
+func (p *fakePort) Inflight() int         { return int(p.live.Load()) }
+
+func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) {
+	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0}
+	c.cond = sync.NewCond(&c.mu)
+	for _, f := range r.Fields {
+		c.fields = append(c.fields, string(f.Name)+": "+string(f.Value))
+	}
+	x.(*fakeExchange).call = c
+	p.begun.Add(1)
+	p.live.Add(1)
+	p.apps.Add(1)
+	go func() {
+		defer p.apps.Done()
+		p.app(c)
+		c.end(bridge.Finished)
+	}()
+}
+
+func (p *fakePort) Turn() int {
+	p.mu.Lock()
+	news, mail := p.news, p.mail
+	p.news, p.mail = nil, nil
+	p.mu.Unlock()
+	for _, f := range mail {
+		f()
+	}
+	for _, c := range news {
+		c.mu.Lock()
+		c.queued = false
+		client := c.client
+		c.mu.Unlock()
+		if client != nil {
+			client.Progress()
+		}
+	}
+	return len(news) + len(mail)
+}
+
+// post has f run in the reactor's next turn.
+func (p *fakePort) post(f func()) {
+	p.mu.Lock()
+	p.mail = append(p.mail, f)
+	p.mu.Unlock()
+	ring(p.bell)
+}
+
+func (p *fakePort) Sleep() bridge.Doze {
+	p.asleep.Store(true)
+	if p.pending() {
+		p.asleep.Store(false)
+		return bridge.Stay
+	}
+	if p.live.Load() > 1 {
+		return bridge.DozeBriefly
+	}
+	return bridge.SleepLong
+}
+
+func (p *fakePort) Deepen() bool {
+	if p.pending() {
+		p.asleep.Store(false)
+		return false
+	}
+	return true
+}
+
+func (p *fakePort) pending() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.news)+len(p.mail) > 0
+}
+
+// tell gives news of c, whose mutex is held.
+func (c *call) tell() {
+	if c.queued || c.client == nil {
+		return
+	}
+	c.queued = true
+	p := c.port
+	p.mu.Lock()
+	p.news = append(p.news, c)
+	p.mu.Unlock()
+	if p.asleep.Load() {
+		ring(p.bell)
+	}
+}
+
+// Read implements io.Reader for the application: the request's body.
+func (c *call) Read(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.in) == 0 {
+		if c.closed {
+			return 0, errClosed
+		}
+		if c.inEnd {
+			return 0, io.EOF
+		}
+		c.wants = true
+		c.tell()
+		c.cond.Wait()
+	}
+	c.wants = false
+	n := copy(b, c.in)
+	c.in = c.in[n:]
+	if c.noRoom {
+		c.noRoom = false
+		c.tell()
+	}
+	return n, nil
+}
+
+// start sends the response's head; length -1 is unknown.
+func (c *call) start(status int, length int64, lines ...string) {
+	h := &bridge.ResponseHead{Status: status, Reason: []byte("Fine"), BodyLength: length}
+	if length >= 0 {
+		lines = append(lines, fmt.Sprintf("Content-Length: %d", length))
+	}
+	for _, l := range lines {
+		h.Lines = append(h.Lines, l+"\r\n"...)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.head = h
+	c.tell()
+}
+
+// Write implements io.Writer: body bytes, as many records as there must be.
+func (c *call) Write(b []byte) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n < len(b) {
+		for c.size == fakePipe && !c.closed {
+			c.cond.Wait()
+		}
+		if c.closed {
+			return n, errClosed
+		}
+		part := b[n : n+min(len(b)-n, fakePipe-c.size)]
+		c.records = append(c.records, append([]byte(nil), part...))
+		c.size += len(part)
+		n += len(part)
+		c.written += int64(len(part))
+		c.tell()
+	}
+	return n, nil
+}
+
+// end ends the call; only the first one counts.
+func (c *call) end(state bridge.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == bridge.Waiting {
+		c.state = state
+		c.tell()
+	}
+}
+
+// awaitClose waits until the client has left.
+func (c *call) awaitClose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.closed {
+		c.cond.Wait()
+	}
+}
+
+type fakeExchange struct{ call *call }
+
+func (x *fakeExchange) WriteBody(b []byte) int {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != bridge.Waiting {
+		return len(b)
+	}
+	n := min(len(b), fakePipe-len(c.in))
+	c.in = append(c.in, b[:n]...)
+	c.noRoom = n < len(b)
+	c.cond.Broadcast()
+	return n
+}
+
+func (x *fakeExchange) EndBody() {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inEnd = true
+	c.cond.Broadcast()
+}
+
+func (x *fakeExchange) BodyWanted() bool {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wants
+}
+
+func (x *fakeExchange) Head() *bridge.ResponseHead {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head
+}
+
+// Body returns two records as the two pieces of one, so that a piece grows behind the
+// back of whoever has announced its size.
+func (x *fakeExchange) Body() (a, b []byte) {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.head == nil || c.state == bridge.Lost || len(c.records) == 0 {
+		return nil, nil
+	}
+	if len(c.records) > 1 {
+		b = c.records[1]
+	}
+	return c.records[0], b
+}
+
+func (x *fakeExchange) Advance(n int) {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size -= n
+	for n > 0 {
+		m := min(n, len(c.records[0]))
+		if c.records[0] = c.records[0][m:]; len(c.records[0]) == 0 {
+			c.records = c.records[1:]
+		}
+		n -= m
+	}
+	c.cond.Broadcast()
+}
+
+func (x *fakeExchange) State() bridge.State {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.records) > 0 && c.state != bridge.Lost {
+		return bridge.Waiting
+	}
+	return c.state
+}
+
+func (x *fakeExchange) Leave() {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client == nil {
+		panic("an exchange was left twice")
+	}
+	if c.state == bridge.Waiting || len(c.records) > 0 {
+		c.port.left.Add(1)
+	}
+	c.port.live.Add(-1)
+	c.client, c.closed = nil, true
+	c.cond.Broadcast()
+	x.call = nil
+}
+
+// demo is an application with an answer for each path.
+func demo(c *call) {
+	path, argument, _ := strings.Cut(c.target, "?")
+	switch path {
+	case "/hello":
+		c.start(200, 5)
+		io.WriteString(c, "hello")
+	case "/name":
+		c.start(200, int64(len(argument)))
+		io.WriteString(c, argument)
+	case "/chunks":
+		c.start(200, -1)
+		io.WriteString(c, "one,")
+		io.WriteString(c, "two")
+	case "/empty":
+		c.start(204, -1)
+	case "/echo":
+		body, err := io.ReadAll(c)
+		if err != nil {
+			return
+		}
+		c.start(200, int64(len(body)))
+		c.Write(body)
+	case "/stream": // sends while it receives
+		c.start(200, -1)
+		io.Copy(c, c)
+	case "/short":
+		c.start(200, 10)
+		io.WriteString(c, "hello")
+	case "/long":
+		c.start(200, 5)
+		io.WriteString(c, "hello")
+		io.WriteString(c, "world")
+	case "/lost":
+		c.end(bridge.Lost)
+	case "/overdue":
+		c.end(bridge.Overdue)
+	case "/unread":
+		c.start(200, 2)
+		io.WriteString(c, "no")
+	default:
+		c.start(404, 0)
+	}
+}

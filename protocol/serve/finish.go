@@ -1,0 +1,76 @@
+package serve
+
+import "gobridge/protocol/http1"
+
+// finish ends a request whose answer is out, and says what becomes of its connection.
+func (c *conn) finish() {
+	w := c.work
+	c.leave()
+	c.logRequest()
+	if c.watching {
+		c.watching = false
+		c.watch(interestIn)
+	}
+	switch {
+	case w.cut && w.framing == http1.UntilClose:
+		resetOnClose(c.fd) // an orderly end would look like the end of the body
+		c.close()
+	case w.close || w.cut:
+		c.last()
+		c.feed()
+	case w.body != bodyWhole:
+		c.skipBody()
+	default:
+		c.rest()
+		c.next()
+	}
+}
+
+// skipBody throws away the rest of a body that the application has not read. A client
+// that sends on and on is left.
+func (c *conn) skipBody() {
+	s := &c.r.server.settings
+	if c.work.tooMuchLeft(s) {
+		c.last()
+		c.feed()
+		return
+	}
+	c.phase, c.skip, c.work.full = skipping, s.UnreadSize, false
+	c.setRead(c.r.after(s.BodyTime))
+	c.next()
+}
+
+// rest makes the connection idle.
+func (c *conn) rest() {
+	c.phase = idle
+	c.releaseWork()
+	c.setRead(c.idleDeadline())
+}
+
+// next goes on with what the client has sent already.
+func (c *conn) next() {
+	c.feed()
+	if c.ended && (c.phase == idle || c.phase == reading) {
+		c.close()
+		return
+	}
+	c.read()
+}
+
+// last ends the connection after its last answer. If the client may be sending still,
+// closing would reset the connection, and the answer could be lost before the client has
+// read it: then it is told that nothing more comes, and what it sends is thrown away
+// until it closes, within bounds.
+func (c *conn) last() {
+	w, s := c.work, &c.r.server.settings
+	quiet := w.body == bodyWhole && !w.refused && !c.readable && c.kept.len() == 0
+	if quiet || c.ended || s.LingerTime == 0 {
+		c.close()
+		return
+	}
+	c.releaseWork()
+	shutdownWrite(c.fd)
+	c.phase, c.skip = lingering, s.LingerSize
+	c.setRead(c.r.after(s.LingerTime))
+	c.r.later(c)
+}

@@ -1,0 +1,184 @@
+package serve
+
+import "golang.org/x/sys/unix"
+
+// What comes from the socket is read into the reactor's scratch buffer and used from
+// there. Only what cannot be used yet - part of a head, body bytes for which the pipe has
+// no room, the next request - is kept in a buffer of the connection.
+
+// hungry says whether bytes from the socket are of use now. If not, they stay there, and
+// the client's sending comes to a stop by itself.
+func (c *conn) hungry() bool {
+	switch c.phase {
+	case closed:
+		return false
+	case serving:
+		w := c.work
+		return w.body != bodyWhole && !w.full && !w.over
+	default:
+		return true
+	}
+}
+
+// read takes what the socket has, as far as it is of use.
+func (c *conn) read() {
+	for n := 0; c.readable && c.hungry(); n++ {
+		if n == turnsOfReads {
+			c.r.later(c)
+			return
+		}
+		c.readOnce()
+	}
+}
+
+func (c *conn) readOnce() {
+	b := c.space()
+	n, errno := receive(c.fd, b)
+	switch {
+	case errno == unix.EAGAIN:
+		c.readable = false
+	case errno != 0:
+		c.abandon()
+	case n == 0:
+		c.readable = false
+		c.end()
+	default:
+		// The socket is empty when it gave less than there was room for, and what comes
+		// later makes a new event; but the end of the stream makes none of its own.
+		if n < len(b) && !c.half {
+			c.readable = false
+		}
+		c.took(b[:n])
+	}
+}
+
+// end deals with the end of what the client sends. What it has sent whole is answered.
+func (c *conn) end() {
+	c.ended = true
+	switch {
+	case c.phase == serving && c.work.body == bodyWhole:
+	case c.phase == serving && c.work.over:
+	default:
+		c.abandon()
+	}
+}
+
+// space is where the next bytes are read to: behind those that are kept, if there are any.
+func (c *conn) space() []byte {
+	k := &c.kept
+	if k.len() == 0 {
+		return c.r.scratch
+	}
+	if k.to == len(k.memory) {
+		c.makeRoom()
+	}
+	return k.memory[k.to:]
+}
+
+// makeRoom moves the kept bytes to the front of their buffer, or into a larger one.
+func (c *conn) makeRoom() {
+	k := &c.kept
+	memory := k.memory
+	if k.from == 0 {
+		memory = make([]byte, 2*len(memory))
+	}
+	k.to = copy(memory, k.bytes())
+	k.from, k.memory = 0, memory
+}
+
+// took uses bytes that were read, and keeps the rest.
+func (c *conn) took(b []byte) {
+	if k := &c.kept; k.len() > 0 {
+		k.to += len(b)
+		c.feed()
+		return
+	}
+	rest := b[c.use(b):]
+	if len(rest) == 0 || c.phase == closed {
+		return
+	}
+	c.kept = buffer{memory: c.r.takeBuffer()}
+	c.kept.to = copy(c.kept.memory, rest)
+}
+
+// feed uses kept bytes.
+func (c *conn) feed() {
+	if c.kept.len() == 0 {
+		return
+	}
+	n := c.use(c.kept.bytes())
+	if c.phase == closed {
+		return
+	}
+	if c.kept.from += n; c.kept.len() == 0 {
+		c.releaseKept()
+	}
+}
+
+// use lets each phase take its part of b, and returns how much was taken. It never sends
+// an answer after which the connection would be used again, so nothing in it comes back
+// to the bytes that it is using.
+func (c *conn) use(b []byte) (taken int) {
+	for taken < len(b) {
+		n := 0
+		switch c.phase {
+		case idle, reading:
+			n = c.useHead(b[taken:])
+		case serving:
+			if c.work.over {
+				return taken
+			}
+			n = c.useBody(b[taken:])
+		case skipping:
+			n = c.useBody(b[taken:])
+			c.skipped(n)
+		case lingering:
+			n = len(b) - taken
+			c.skipped(n)
+		}
+		if n == 0 || c.phase == closed {
+			break
+		}
+		taken += n
+	}
+	return taken
+}
+
+// skipped counts bytes that were thrown away, and closes the connection when they are
+// too many, or goes over to the next request when the body has come to its end.
+func (c *conn) skipped(n int) {
+	c.skip -= int64(n)
+	switch {
+	case c.phase == skipping && c.work.body == bodyWhole:
+		c.rest()
+	case c.skip < 0 && c.phase == skipping:
+		c.last()
+	case c.skip < 0 && c.phase == lingering:
+		c.close()
+	}
+}
+
+func (c *conn) releaseKept() {
+	if c.kept.memory != nil {
+		c.r.giveBuffer(c.kept.memory)
+		c.kept = buffer{}
+	}
+}
+
+// takeBuffer lends a buffer of bufferSize.
+func (r *reactor) takeBuffer() []byte {
+	if n := len(r.buffers); n > 0 {
+		b := r.buffers[n-1]
+		r.buffers = r.buffers[:n-1]
+		return b
+	}
+	return make([]byte, bufferSize)
+}
+
+// giveBuffer takes it back. One that has grown, or is one too many, is left to the
+// garbage collector.
+func (r *reactor) giveBuffer(b []byte) {
+	if len(b) == bufferSize && len(r.buffers) < keepBuffers {
+		r.buffers = append(r.buffers, b)
+	}
+}

@@ -1,0 +1,80 @@
+package serve
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gobridge/protocol/http1"
+)
+
+// Settings are the server's limits, deadlines and logs. DefaultSettings are good ones.
+// A duration or a size of 0 is no limit, but for the head's, which always has one.
+type Settings struct {
+	Head http1.Limits // of one request's head: 414, 431
+
+	BodySize    int64 // bytes of a request's body: 413
+	Connections int   // open at once; more wait in the backlog
+
+	HeadTime   time.Duration // from a head's first byte to its last: 408
+	BodyTime   time.Duration // between two pieces of a body: 408
+	IdleTime   time.Duration // without a request; then the connection is closed silently
+	WriteTime  time.Duration // in which a client must take some of its answer, or is cut off
+	LingerTime time.Duration // for a client to see its last answer and to close
+	DrainTime  time.Duration // for which an idle connection may still bring a request while the server drains
+
+	UnreadSize int64 // bytes of a body that the application has not read, after which the connection is not used again
+	LingerSize int64 // bytes that are read and thrown away after a last answer
+
+	RetryAfter time.Duration // said by 503 when a request waited too long for a worker
+	ServerName string        // for the field Server; empty: none
+
+	AccessLog io.Writer // nil: none
+	Log       zerolog.Logger
+}
+
+// DefaultSettings returns the settings to start from.
+func DefaultSettings() Settings {
+	return Settings{
+		Head:       http1.DefaultLimits(),
+		HeadTime:   20 * time.Second,
+		BodyTime:   30 * time.Second,
+		IdleTime:   75 * time.Second, // longer than nginx keeps connections to its upstreams (60 s)
+		WriteTime:  60 * time.Second,
+		LingerTime: 5 * time.Second,
+		DrainTime:  time.Second,
+		UnreadSize: 256 << 10,
+		LingerSize: 16 << 20,
+		RetryAfter: time.Second,
+		ServerName: "gobridge",
+		Log:        zerolog.Nop(),
+	}
+}
+
+func (s *Settings) check() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"head time", s.HeadTime}, {"body time", s.BodyTime}, {"idle time", s.IdleTime}, {"write time", s.WriteTime},
+		{"linger time", s.LingerTime}, {"drain time", s.DrainTime}, {"retry after", s.RetryAfter},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("%s: %s is negative", d.name, d.value)
+		}
+	}
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"body size", s.BodySize}, {"connections", int64(s.Connections)}, {"unread size", s.UnreadSize}, {"linger size", s.LingerSize},
+		{"request line", int64(s.Head.RequestLine)}, {"head size", int64(s.Head.Head)}, {"fields", int64(s.Head.Fields)},
+	} {
+		if n.value < 0 {
+			return fmt.Errorf("%s: %d is negative", n.name, n.value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package serve
+
+import "gobridge/bridge"
+
+// Port is a reactor's end of the bridge. *bridge.Port is it, by BridgePorts; the tests
+// of this package have one that answers in memory. The methods are the bridge's.
+type Port interface {
+	NewExchange() Exchange
+	Begin(x Exchange, r *bridge.Request, c bridge.Client)
+	Doorbell() int
+	Turn() int
+	Flush()
+	Sleep() bridge.Doze
+	Deepen() bool
+	Awake()
+	Inflight() int
+}
+
+// Exchange is one request and its response. *bridge.Exchange is it.
+type Exchange interface {
+	WriteBody(b []byte) int
+	EndBody()
+	BodyWanted() bool
+	Head() *bridge.ResponseHead
+	Body() (a, b []byte)
+	Advance(n int)
+	State() bridge.State
+	Leave()
+}
+
+// BridgePorts makes the bridge's ports usable here.
+func BridgePorts(ports []*bridge.Port) []Port {
+	all := make([]Port, len(ports))
+	for i, p := range ports {
+		all[i] = bridgePort{p}
+	}
+	return all
+}
+
+type bridgePort struct{ *bridge.Port }
+
+func (p bridgePort) NewExchange() Exchange { return new(bridge.Exchange) }
+
+func (p bridgePort) Begin(x Exchange, r *bridge.Request, c bridge.Client) {
+	p.Port.Begin(x.(*bridge.Exchange), r, c)
+}

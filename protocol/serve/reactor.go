@@ -1,0 +1,268 @@
+package serve
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gobridge/bridge"
+	"gobridge/protocol/http1"
+)
+
+// A reactor serves its share of the connections on one goroutine. One turn takes every
+// event there is, parses, begins what is complete, takes the workers' news, sends the
+// answers, and wakes each worker once for all of it. Only this goroutine touches the
+// reactor's connections and its end of the bridge; load, arrived and give are for others.
+type reactor struct {
+	server *Server
+	port   Port
+	poller poller
+	wheel  wheel
+	log    *logRing // nil: no access log
+
+	conns []*conn // by index; those in free are closed
+	free  []*conn
+	again []*conn // have more to do than one turn's share
+	now   int64   // nanoseconds of the clock that the deadlines run by, as this turn began
+	wall  time.Time
+	date  http1.Date
+
+	// Memory that connections share, each while it needs it.
+	scratch []byte   // what a socket has is read here first
+	out     []byte   // what goes out is put together here
+	pieces  gather   // or here, if it is long
+	buffers [][]byte // of bufferSize, for what must be kept
+	works   []*work
+
+	load atomic.Int32 // connections dealt to this reactor, for the acceptor
+
+	mail      sync.Mutex
+	newcomers []newcomer
+	arriving  []newcomer // newcomers, while they are taken
+	waiting   atomic.Bool
+	asleep    atomic.Bool
+	bell      int // eventfd, edge-triggered: nobody reads it
+
+	draining bool
+	orders   atomic.Uint32 // order*: what the server wants
+}
+
+const (
+	orderDrain = 1 << iota // finish what was begun
+	orderCut               // close all connections
+	orderStop              // and end
+)
+
+const (
+	bufferSize   = 16 << 10
+	keepBuffers  = 256 // free ones at most, in each of the two lists
+	turnsOfReads = 8   // of one connection in one turn
+)
+
+func newReactor(s *Server, port Port) (*reactor, error) {
+	r := &reactor{server: s, port: port, scratch: make([]byte, bufferSize), out: make([]byte, 0, 2*bufferSize)}
+	if err := r.poller.open(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.bell, err = newBell(); err != nil {
+		r.poller.close()
+		return nil, err
+	}
+	for _, fd := range []int{r.bell, port.Doorbell()} {
+		if err := r.poller.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLET, bellIndex, 0); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	r.readClock()
+	r.wheel.init(r.now)
+	return r, nil
+}
+
+// run turns until it is told to stop.
+func (r *reactor) run() {
+	defer r.close()
+	events := 0
+	for {
+		r.readClock()
+		did := events + r.turn(events)
+		if r.orders.Load() != 0 && r.obey(r.orders.Swap(0)) {
+			return
+		}
+		r.port.Flush()
+		if did > 0 {
+			// Others on this processor get their turn too: a reactor with enough to do never blocks.
+			runtime.Gosched()
+			events = r.poller.look()
+		} else {
+			events = r.sleep()
+		}
+	}
+}
+
+// turn does all there is to do, and returns how much that was.
+func (r *reactor) turn(events int) (did int) {
+	for i := range events {
+		r.event(&r.poller.events[i])
+	}
+	did = r.adopt() + r.repeat()
+	did += r.port.Turn()
+	return did + r.wheel.advance(r.now, (*timer).expire)
+}
+
+// event passes one event on, if its connection is still the one it was meant for.
+func (r *reactor) event(e *unix.EpollEvent) {
+	if e.Fd == bellIndex {
+		return
+	}
+	if c := r.conns[e.Fd]; c.uses == uint32(e.Pad) && c.phase != closed {
+		c.event(e.Events)
+	}
+}
+
+// repeat goes on with connections that had more to do than their share of a turn.
+func (r *reactor) repeat() int {
+	n := len(r.again)
+	for i := range n {
+		c := r.again[i]
+		c.queued = false
+		c.resume()
+	}
+	r.again = r.again[:copy(r.again, r.again[n:])]
+	return n
+}
+
+// later has a connection go on in the next turn.
+func (r *reactor) later(c *conn) {
+	if !c.queued {
+		c.queued = true
+		r.again = append(r.again, c)
+	}
+}
+
+// sleep waits for events: first, if workers have several of our requests, in a doze in
+// which they do not ring for every answer.
+func (r *reactor) sleep() (events int) {
+	r.asleep.Store(true)
+	defer r.asleep.Store(false)
+	if r.waiting.Load() || r.orders.Load() != 0 || len(r.again) > 0 {
+		return 0 // rung before we slept
+	}
+	limit := r.wheel.wait(r.now)
+	switch r.port.Sleep() {
+	case bridge.Stay:
+		return 0
+	case bridge.DozeBriefly:
+		if events = r.poller.doze(bridge.DozeTime); events == 0 && r.port.Deepen() {
+			events = r.poller.wait(limit)
+		}
+	default:
+		events = r.poller.wait(limit)
+	}
+	r.port.Awake()
+	return events
+}
+
+func (r *reactor) readClock() {
+	r.wall = r.server.clock()
+	r.now = int64(r.wall.Sub(r.server.epoch)) + 1
+}
+
+// after is the deadline that comes in d; 0 if there is none.
+func (r *reactor) after(d time.Duration) int64 {
+	if d == 0 {
+		return 0
+	}
+	return r.now + int64(d)
+}
+
+// give puts a new connection into the reactor's mailbox; any goroutine may call it, and
+// arrived after it.
+func (r *reactor) give(c newcomer) {
+	r.mail.Lock()
+	r.newcomers = append(r.newcomers, c)
+	r.mail.Unlock()
+	r.waiting.Store(true)
+}
+
+// arrived wakes the reactor if there are new connections and it sleeps.
+func (r *reactor) arrived() {
+	if r.waiting.Load() {
+		r.rouse()
+	}
+}
+
+// rouse has the reactor take a turn; any goroutine may call it.
+func (r *reactor) rouse() {
+	if r.asleep.Load() {
+		ring(r.bell)
+	}
+}
+
+// order tells the reactor what the server wants; any goroutine may call it.
+func (r *reactor) order(what uint32) {
+	r.orders.Or(what)
+	r.rouse()
+}
+
+// adopt takes the new connections.
+func (r *reactor) adopt() int {
+	if !r.waiting.Load() {
+		return 0
+	}
+	r.waiting.Store(false)
+	r.mail.Lock()
+	r.arriving, r.newcomers = r.newcomers, r.arriving[:0]
+	r.mail.Unlock()
+	for i := range r.arriving {
+		r.admit(&r.arriving[i])
+	}
+	clear(r.arriving)
+	return len(r.arriving)
+}
+
+func (r *reactor) admit(n *newcomer) {
+	c := r.take()
+	c.open(n)
+	if err := r.poller.control(unix.EPOLL_CTL_ADD, c.fd, interestIn, c.index, c.uses); err != nil {
+		r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched and was closed")
+		c.close()
+	}
+}
+
+// take returns a closed connection to be used again, or a new one.
+func (r *reactor) take() *conn {
+	if n := len(r.free); n > 0 {
+		c := r.free[n-1]
+		r.free = r.free[:n-1]
+		return c
+	}
+	c := &conn{r: r, index: int32(len(r.conns))}
+	c.timer.conn = c
+	r.conns = append(r.conns, c)
+	return c
+}
+
+// obey does what the server has told, and reports true when the reactor is to end. No
+// more connections are dealt to it by then.
+func (r *reactor) obey(orders uint32) bool {
+	r.draining = true
+	r.adopt()
+	for _, c := range r.conns {
+		if orders == orderDrain {
+			c.drain()
+		} else if c.phase != closed {
+			c.abandon()
+		}
+	}
+	return orders&orderStop != 0
+}
+
+func (r *reactor) close() {
+	r.poller.close()
+	closeSocket(r.bell)
+}

@@ -1,0 +1,77 @@
+package serve
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"gobridge/bridge"
+	"gobridge/protocol/http1"
+)
+
+// A refusal is an answer that the front gives itself.
+type refusal struct {
+	status int
+	text   string // for people
+	close  bool   // what the client sends after it is of no use
+	retry  bool   // say when to try again
+}
+
+var (
+	requestTimeout = &refusal{status: 408, text: "The request did not come in time.", close: true}
+	bodyTooLarge   = &refusal{status: 413, text: "The request's body is larger than this server takes.", close: true}
+	workerLost     = &refusal{status: 502, text: "The application's process ended before it had answered."}
+	overloaded     = &refusal{status: 503, text: "No worker was free in time. Please try again.", retry: true}
+)
+
+// refuse answers the request with a, or cuts the answer that the application has begun.
+func (c *conn) refuse(a *refusal) {
+	w := c.work
+	if c.phase == skipping { // it is answered already
+		c.last()
+		return
+	}
+	if w.since == 0 {
+		w.since = c.r.now
+	}
+	c.leave()
+	c.phase = serving
+	w.over = true
+	if w.headSent {
+		w.cut = true
+	} else {
+		c.appendRefusal(a)
+	}
+	c.setRead(0)
+	if !c.blocked || len(w.pending) == 0 {
+		c.write()
+	}
+}
+
+func (c *conn) appendRefusal(a *refusal) {
+	w := c.work
+	w.refused = a.close
+	w.close = w.close || a.close
+	text := a.text + "\n"
+	lines := append([]byte("Content-Type: text/plain; charset=utf-8\r\nContent-Length: "), strconv.Itoa(len(text))...)
+	if wait := c.r.server.settings.RetryAfter; a.retry && wait > 0 {
+		lines = append(lines, "\r\nRetry-After: "...)
+		lines = strconv.AppendInt(lines, int64((wait+time.Second-1)/time.Second), 10)
+	}
+	h := bridge.ResponseHead{Status: a.status, BodyLength: int64(len(text)), Lines: append(lines, "\r\n"...)}
+	w.pending = c.appendHead(w.pending, &h)
+	if w.framing != http1.Empty {
+		w.pending = append(w.pending, text...)
+		w.sent = int64(len(text))
+	}
+}
+
+// refusalOf makes an answer of a codec's error.
+func refusalOf(err error) *refusal {
+	a := &refusal{status: 400, text: err.Error(), close: true}
+	var e *http1.Error
+	if errors.As(err, &e) {
+		a.status, a.text = e.Status, e.Reason
+	}
+	return a
+}

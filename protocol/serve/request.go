@@ -1,0 +1,226 @@
+package serve
+
+import (
+	"time"
+
+	"gobridge/bridge"
+	"gobridge/protocol/http1"
+)
+
+// work is what a connection needs only while it has a request. Idle connections have
+// none: it goes from one to the other with its memory.
+type work struct {
+	x      Exchange
+	parser http1.Parser
+	note   note
+
+	// The request.
+	begun  bool      // the exchange has been begun and not been left
+	expect bool      // the client waits for 100 (Continue)
+	full   bool      // the application has no room for body bytes at the moment
+	body   bodyState // how much of it has come
+	left   int64     // bytes of a counted body still to come; of a chunk that is decoded and not yet taken
+	size   int64     // bytes of a chunked body so far
+	chunks http1.Chunked
+
+	// The answer.
+	minor    int  // of the request's HTTP/1.Minor
+	noBody   bool // the method is HEAD
+	close    bool // the connection ends after this answer
+	over     bool // everything of the answer is made; what is not sent stands in pending
+	refused  bool // by the front, and the client may be sending on
+	cut      bool // it is not whole, and the client must see that
+	long     bool // the application sent more than it had announced
+	headSent bool
+	framing  http1.Framing
+	due      int64  // bytes still to be sent: of the answer's length, when that is the framing
+	chunk    int    // bytes still to be sent of a chunk whose size is announced
+	pending  []byte // made, and not taken by the socket
+	status   int
+	sent     int64 // body bytes
+	since    int64 // when the request's head was whole
+}
+
+// bodyState says how the end of the request's body is known.
+type bodyState uint8
+
+const (
+	bodyWhole   bodyState = iota // it has come, or there is none
+	bodyCounted                  // by its Content-Length
+	bodyChunked                  // by the last chunk
+)
+
+// keepPending is how much memory for unsent bytes a work keeps for the next request.
+const keepPending = 2 * bufferSize
+
+func (c *conn) takeWork() {
+	r := c.r
+	if n := len(r.works); n > 0 {
+		c.work = r.works[n-1]
+		r.works = r.works[:n-1]
+		return
+	}
+	w := &work{x: r.port.NewExchange()}
+	w.parser.Limits = r.server.settings.Head
+	c.work = w
+}
+
+// releaseWork gives the work back, made ready for the next request.
+func (c *conn) releaseWork() {
+	w, r := c.work, c.r
+	if w == nil {
+		return
+	}
+	c.work = nil
+	if len(r.works) >= keepBuffers {
+		return
+	}
+	pending, note := w.pending[:0], w.note
+	if cap(pending) > keepPending {
+		pending = nil
+	}
+	note.reset()
+	w.parser.Reset()
+	*w = work{x: w.x, parser: w.parser, note: note, pending: pending}
+	r.works = append(r.works, w)
+}
+
+// useHead looks for a whole head in b and begins its request. It returns the bytes of
+// the head; 0 when there must come more.
+func (c *conn) useHead(b []byte) int {
+	if c.work == nil {
+		c.takeWork()
+	}
+	n, err := c.work.parser.Parse(b)
+	if err != nil {
+		c.refuse(refusalOf(err))
+		return len(b)
+	}
+	if n == 0 {
+		if c.phase == idle {
+			c.phase = reading
+			c.setRead(c.r.after(c.r.server.settings.HeadTime))
+		}
+		return 0
+	}
+	if !c.begin() {
+		return len(b)
+	}
+	return n
+}
+
+// begin hands a request to the bridge. It reports false when it was refused instead.
+func (c *conn) begin() bool {
+	w, r := c.work, c.r
+	q := &w.parser.Request
+	q.Peer = &c.peer
+	c.phase = serving
+	w.since, w.minor = r.now, q.Minor
+	w.close = !w.parser.KeepAlive || r.draining
+	w.noBody = w.parser.HeadMethod
+	w.note.take(q, r.log != nil)
+	w.expectBody(q)
+	if limit := r.server.settings.BodySize; limit > 0 && q.BodyLength > limit {
+		c.refuse(bodyTooLarge)
+		return false
+	}
+	w.begun = true
+	r.port.Begin(w.x, q, c)
+	c.awaitBody()
+	return true
+}
+
+// expectBody notes what follows the head.
+func (w *work) expectBody(q *bridge.Request) {
+	switch {
+	case q.BodyLength > 0:
+		w.body, w.left, w.expect = bodyCounted, q.BodyLength, q.Expect
+	case q.BodyLength < 0:
+		w.body, w.expect = bodyChunked, q.Expect
+		w.chunks.Reset()
+	}
+}
+
+// leave takes the connection out of its exchange, and logs the request.
+func (c *conn) leave() {
+	w := c.work
+	if w.begun {
+		w.begun = false
+		w.x.Leave()
+	}
+}
+
+// A note is what is remembered of a request's head, which is not kept itself: enough to
+// name it in a log.
+type note struct {
+	text                 []byte
+	name, line, referrer int // where the parts end: "GET /path", and the rest of the line; the agent is the last
+}
+
+const (
+	noteTarget = 256  // bytes of a target that are remembered for naming it
+	noteField  = 1024 // and of each part, for the access log
+)
+
+func (n *note) reset() { *n = note{text: n.text[:0]} }
+
+func (n *note) describe() string { return string(n.text[:n.name]) }
+
+// take remembers a request; all of it for an access log.
+func (n *note) take(q *bridge.Request, all bool) {
+	limit := noteTarget
+	if all {
+		limit = noteField
+	}
+	n.text = append(append(n.text[:0], q.Method...), ' ')
+	n.text = append(n.text, q.Target[:min(len(q.Target), limit)]...)
+	n.name = len(n.text)
+	n.line, n.referrer = n.name, n.name
+	if !all {
+		return
+	}
+	n.text = append(n.text, " HTTP/1."...)
+	n.text = append(n.text, byte('0'+q.Minor))
+	n.line = len(n.text)
+	n.text = appendField(n.text, q.Fields, "referer")
+	n.referrer = len(n.text)
+	n.text = appendField(n.text, q.Fields, "user-agent")
+}
+
+func appendField(dst []byte, fields []bridge.Field, name string) []byte {
+	for i := range fields {
+		if foldEqual(fields[i].Name, name) {
+			return append(dst, fields[i].Value[:min(len(fields[i].Value), noteField)]...)
+		}
+	}
+	return dst
+}
+
+// foldEqual compares a field's name with one in lower-case letters and dashes.
+func foldEqual(name []byte, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// logRequest writes the request's line into the access log.
+func (c *conn) logRequest() {
+	w, r := c.work, c.r
+	if r.log == nil {
+		return
+	}
+	n := &w.note
+	r.log.add(&entry{
+		remote: c.peer.RemoteAddr, request: n.text[:n.line], referrer: n.text[n.line:n.referrer], agent: n.text[n.referrer:],
+		status: w.status, sent: w.sent, took: time.Duration(r.now - w.since),
+	}, r.wall)
+}

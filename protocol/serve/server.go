@@ -1,0 +1,149 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A Server answers HTTP/1.1 on its listeners with what the bridge's workers say.
+type Server struct {
+	settings  Settings
+	listeners []*Listener
+	reactors  []*reactor
+	acceptor  *acceptor
+	access    *accessLog // nil: none
+	clock     func() time.Time
+	epoch     time.Time
+
+	serving   sync.WaitGroup
+	stopping  sync.Once // accepting
+	unlisten  error     // what closing the listeners said
+	closeOnce sync.Once
+}
+
+// New makes a server with one reactor for each port of the bridge. The listeners are the
+// server's from now on.
+func New(listeners []*Listener, ports []Port, settings Settings) (*Server, error) {
+	return newServer(listeners, ports, settings, time.Now)
+}
+
+func newServer(listeners []*Listener, ports []Port, settings Settings, clock func() time.Time) (*Server, error) {
+	if len(listeners) == 0 || len(ports) == 0 {
+		return nil, errors.New("a server needs a listener and a port of the bridge")
+	}
+	if err := settings.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock()}
+	if settings.AccessLog != nil {
+		s.access = newAccessLog(settings.AccessLog, len(ports), logRingSize, settings.Log)
+	}
+	for i, port := range ports {
+		r, err := newReactor(s, port)
+		if err != nil {
+			s.discard()
+			return nil, fmt.Errorf("make a reactor: %w", err)
+		}
+		if s.access != nil {
+			r.log = s.access.rings[i]
+		}
+		s.reactors = append(s.reactors, r)
+	}
+	var err error
+	if s.acceptor, err = newAcceptor(listeners, s.reactors, settings.Connections, settings.Log); err != nil {
+		s.discard()
+		return nil, fmt.Errorf("watch the listeners: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) discard() {
+	for _, r := range s.reactors {
+		r.close()
+	}
+}
+
+// Serve begins to accept and to answer. It does not wait.
+func (s *Server) Serve() {
+	if s.access != nil {
+		go s.access.run()
+	}
+	for _, r := range s.reactors {
+		s.serving.Add(1)
+		go func() {
+			defer s.serving.Done()
+			r.run()
+		}()
+	}
+	go s.acceptor.run()
+}
+
+// Drain stops accepting, has idle connections closed after Settings.DrainTime, and waits
+// until every request that was begun is answered; each answer tells its client that the
+// connection ends. When ctx ends first, the connections that are left are cut, and the
+// error says how many.
+//
+// The reactors go on turning for the bridge's sake, until Close.
+func (s *Server) Drain(ctx context.Context) error {
+	err := s.stopAccepting()
+	s.order(orderDrain)
+	if s.wait(ctx) {
+		return err
+	}
+	left := s.Connections()
+	s.order(orderCut)
+	s.wait(context.Background())
+	return errors.Join(err, fmt.Errorf("%d connections did not end in time and were cut: %w", left, ctx.Err()))
+}
+
+// drainPoll is how often Drain looks whether all connections have ended.
+const drainPoll = 5 * time.Millisecond
+
+func (s *Server) wait(ctx context.Context) bool {
+	t := time.NewTicker(drainPoll)
+	defer t.Stop()
+	for s.Connections() > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return s.Connections() == 0
+		}
+	}
+	return true
+}
+
+// Close cuts what connections are left, and ends the reactors and the access log.
+func (s *Server) Close() error {
+	err := s.stopAccepting()
+	s.closeOnce.Do(func() {
+		s.order(orderStop)
+		s.serving.Wait()
+		s.acceptor.close()
+		if s.access != nil {
+			s.access.close()
+		}
+	})
+	return err
+}
+
+// Connections is the number of connections that are open.
+func (s *Server) Connections() int { return int(s.acceptor.count.Load()) }
+
+func (s *Server) stopAccepting() error {
+	s.stopping.Do(func() {
+		s.acceptor.stop()
+		for _, l := range s.listeners {
+			s.unlisten = errors.Join(s.unlisten, l.Close())
+		}
+	})
+	return s.unlisten
+}
+
+func (s *Server) order(what uint32) {
+	for _, r := range s.reactors {
+		r.order(what)
+	}
+}
