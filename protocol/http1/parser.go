@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"fmt"
 
 	"gobridge/bridge"
 )
@@ -88,18 +89,24 @@ func (p *Parser) findEnd(b []byte) (int, error) {
 	}
 }
 
-// tooLong holds the line that ends at end (or has come so far) against the limits.
+// tooLong holds the line that ends at end (or has come so far) against the limits. Of two
+// that are passed, the one that was passed first counts, so that it does not matter in
+// which pieces the head came.
 func (p *Parser) tooLong(end int) error {
 	l := &p.Limits
-	switch {
-	case p.line == p.start && l.RequestLine > 0 && end-p.line > l.RequestLine:
-		return &Error{414, "the request line is longer than the limit"}
-	case l.Head > 0 && end-p.start > l.Head:
-		return tooLarge("the request's head is longer than the limit of %d bytes", l.Head)
-	case p.line != p.start && l.FieldSize > 0 && end-p.line > l.FieldSize:
-		return tooLarge("a header field is longer than the limit of %d bytes", l.FieldSize)
+	limit, what := p.line+l.FieldSize, l.FieldSize
+	if p.line == p.start {
+		limit, what = p.line+l.RequestLine, l.RequestLine
 	}
-	return nil
+	switch headLimit := p.start + l.Head; {
+	case l.Head > 0 && end > headLimit && (what == 0 || headLimit < limit):
+		return tooLarge("the request's head is longer than the limit of %d bytes", l.Head)
+	case what == 0 || end <= limit:
+		return nil
+	case p.line == p.start:
+		return &Error{414, fmt.Sprintf("the request line is longer than the limit of %d bytes", what)}
+	}
+	return tooLarge("a header field is longer than the limit of %d bytes", what)
 }
 
 // firstByte refuses at once what will never be HTTP, and whose sender may be waiting.
