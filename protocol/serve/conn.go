@@ -115,8 +115,11 @@ func (c *conn) event(events uint32) {
 
 // resume goes on after the connection has used up its share of a turn.
 func (c *conn) resume() {
-	if c.phase == serving && !c.blocked {
+	switch {
+	case c.phase == serving && !c.blocked:
 		c.write()
+	case c.phase == lingering:
+		c.feed()
 	}
 	c.read()
 }

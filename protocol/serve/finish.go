@@ -17,7 +17,6 @@ func (c *conn) finish() {
 		c.close()
 	case w.close || w.cut:
 		c.last()
-		c.feed()
 	case w.body != bodyWhole:
 		c.skipBody()
 	default:
@@ -32,7 +31,6 @@ func (c *conn) skipBody() {
 	s := &c.r.server.settings
 	if c.work.tooMuchLeft(s) {
 		c.last()
-		c.feed()
 		return
 	}
 	c.phase, c.skip, c.work.full = skipping, s.UnreadSize, false
@@ -60,7 +58,8 @@ func (c *conn) next() {
 // last ends the connection after its last answer. If the client may be sending still,
 // closing would reset the connection, and the answer could be lost before the client has
 // read it: then it is told that nothing more comes, and what it sends is thrown away
-// until it closes, within bounds.
+// until it closes, within bounds. That begins in the next turn: last is called from
+// amid the bytes of a refused request, too.
 func (c *conn) last() {
 	w, s := c.work, &c.r.server.settings
 	quiet := w.body == bodyWhole && !w.refused && !c.readable && c.kept.len() == 0

@@ -50,6 +50,27 @@ func start(t *testing.T, reactors int, app application, change ...func(*Settings
 
 func startOn(t *testing.T, l *Listener, reactors int, app application, change ...func(*Settings)) *testServer {
 	t.Helper()
+	s := prepare(t, l, reactors, app, change...)
+	s.Serve()
+	return s
+}
+
+// startWith changes the server before it serves.
+func startWith(t *testing.T, reactors int, app application, change func(*Server)) *testServer {
+	t.Helper()
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prepare(t, l, reactors, app)
+	change(s.Server)
+	s.Serve()
+	return s
+}
+
+// prepare makes a server that does not serve yet.
+func prepare(t *testing.T, l *Listener, reactors int, app application, change ...func(*Settings)) *testServer {
+	t.Helper()
 	s := &testServer{t: t, ahead: new(atomic.Int64), logs: new(syncBuffer), at: strings.TrimPrefix(l.URL(), "http://")}
 	settings := DefaultSettings()
 	settings.Log = zerolog.New(s.logs)
@@ -66,7 +87,6 @@ func startOn(t *testing.T, l *Listener, reactors int, app application, change ..
 	if s.Server, err = newServer([]*Listener{l}, ports, settings, s.now); err != nil {
 		t.Fatal(err)
 	}
-	s.Serve()
 	t.Cleanup(s.stop)
 	return s
 }
