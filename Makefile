@@ -43,10 +43,10 @@ setup-run:
 
 .PHONY: test
 test: setup ## everything below, shortly; what CI runs
-	@scripts/suite build lint vet unit fuzz-short ctest model killpoints e2e storm-short
+	@scripts/suite build lint vet unit fuzz-short model killpoints e2e storm-short
 
 .PHONY: unit vet
-unit: ## Go unit tests
+unit: ## Go unit tests, and the C tests that they call
 	go test -v -count=1 $(UNITS)
 vet:
 	go vet ./...
@@ -57,7 +57,7 @@ test-race: setup build ## Go tests with the race detector
 
 .PHONY: test-asan
 test-asan: setup build ## C tests, and the end-to-end tests on a host built with ASan and UBSan
-	pyhost/ctest/run.sh
+	pyhost/ctest/run.sh address
 	tests/e2e/run --asan
 
 .PHONY: fuzz fuzz-short
@@ -67,8 +67,9 @@ fuzz-short:
 	@scripts/fuzz 5
 
 .PHONY: ctest model killpoints e2e
-ctest: ## the worker's side of the bridge, tested in C under sanitizers
-	pyhost/ctest/run.sh
+ctest: ## the worker's side of the bridge, tested in C under each sanitizer
+	pyhost/ctest/run.sh address
+	pyhost/ctest/run.sh thread
 model: ## check the bridge's model with spin, and that its mutants fail
 	tests/model/run
 killpoints: ## kill a worker at each of its labelled steps
