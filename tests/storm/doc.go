@@ -1,0 +1,14 @@
+// Storm loads a server with requests whose every answer is checked, while it kills the
+// server's workers and its zygote, and then settles the account.
+//
+// Each request has a nonce, which its answer must carry in a field and in its body, so an
+// answer that reaches another client is seen. The application notes when it begins and when
+// it ends a request, and the server's log names what a killed worker was running. At the
+// end every request must be accounted for: answered whole, and then begun exactly once; or
+// answered with 502 or visibly cut, and then named by the server as running in a worker that
+// the storm has killed. A connection that is reset, or closed without an answer, fails the
+// storm, and so does anything that the server has not given back afterwards.
+//
+// Files: main (flags, the run), server (the process), chaos (the kills), client (a
+// connection's load), request (one request and its check), account (the books), leftovers.
+package main

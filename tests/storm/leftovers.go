@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// inUse is what the server has in use.
+type inUse struct {
+	descriptors int
+	threads     int // of the front
+	shared      int // KiB of shared memory that are there
+	memory      int // KiB of the front's own
+	workers     int
+	workerTasks int // threads of all workers
+	streams     int
+	line        int
+}
+
+func (u inUse) String() string {
+	return fmt.Sprintf("%d descriptors, %d threads, %d KiB shared, %d KiB own, %d workers with %d threads, %d streams, %d in the line",
+		u.descriptors, u.threads, u.shared, u.memory, u.workers, u.workerTasks, u.streams, u.line)
+}
+
+// settle waits until the server is at rest - no stream in use, the idle ones' pages given
+// back, all workers there - and returns what it has in use then, or when patience ends.
+func (s *server) settle() inUse {
+	end := time.Now().Add(patience)
+	calm := 0
+	for last := (inUse{}); ; {
+		time.Sleep(500 * time.Millisecond)
+		now := s.inUse()
+		compared := now
+		compared.memory = 0 // it changes at rest too
+		if compared == last && now.streams == 0 && now.workers > 0 {
+			calm++
+		} else {
+			calm = 0
+		}
+		// Pages are given back some seconds after their last use.
+		if calm >= 8 || time.Now().After(end) {
+			return now
+		}
+		last = compared
+	}
+}
+
+func (s *server) inUse() (u inUse) {
+	u.streams, u.line = s.stats()
+	status := fmt.Sprintf("/proc/%d/status", s.pid())
+	u.threads, u.shared, u.memory = number(status, "Threads"), number(status, "RssShmem"), number(status, "RssAnon")
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid()))
+	if err == nil {
+		u.descriptors = len(entries)
+	}
+	for _, pid := range s.children(workerName) {
+		u.workers++
+		u.workerTasks += number(fmt.Sprintf("/proc/%d/status", pid), "Threads")
+	}
+	return u
+}
+
+// number is the value of a line like "Threads:	7" in a status file.
+func number(path, name string) int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return -1
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			n, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				return -1
+			}
+			return n
+		}
+	}
+	return -1
+}
+
+// stats asks the server for its own count: SIGUSR1 has it log what is in use.
+func (s *server) stats() (streams, line int) {
+	before := len(s.text())
+	if err := s.process.Process.Signal(syscall.SIGUSR1); err != nil {
+		return -1, -1
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		text := s.text()[before:]
+		if !strings.Contains(text, "in use") || !strings.HasSuffix(text, "\n") {
+			continue
+		}
+		streams, line = field(text, "streams="), field(text, "line=")
+		return streams, line
+	}
+	return -1, -1
+}
+
+func field(text, name string) int {
+	at := strings.LastIndex(text, name)
+	if at < 0 {
+		return -1
+	}
+	n := 0
+	for _, c := range text[at+len(name):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// leftovers compares what is in use before and after, and returns what was not given back.
+func leftovers(before, after inUse, o *options) (wrong []string) {
+	complain := func(what string, before, after int) {
+		wrong = append(wrong, fmt.Sprintf("%s: %d before, %d after", what, before, after))
+	}
+	if after.descriptors > before.descriptors {
+		complain("descriptors", before.descriptors, after.descriptors)
+	}
+	// Go never ends a thread; it starts one for each blocking call at a time, and there are
+	// no more of those than workers, disk jobs and the runtime's own.
+	if after.threads > before.threads+o.workers+8 {
+		complain("threads of the front", before.threads, after.threads)
+	}
+	if after.shared > before.shared+1024 {
+		complain("KiB of shared memory", before.shared, after.shared)
+	}
+	if after.memory > before.memory+64*1024 {
+		complain("KiB of the front's own memory", before.memory, after.memory)
+	}
+	if after.workers != o.workers {
+		complain("workers", o.workers, after.workers)
+	}
+	if after.workerTasks != before.workerTasks {
+		complain("threads of the workers", before.workerTasks, after.workerTasks)
+	}
+	if after.streams != 0 || after.line != 0 {
+		complain("streams and requests in the line", after.streams, after.line)
+	}
+	return wrong
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// options are the storm's flags.
+type options struct {
+	gobridge, args string
+	duration       time.Duration
+	connections    int
+	workers        int
+	threads        int
+	killEvery      time.Duration
+	zygoteEvery    time.Duration
+	seed           uint64
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.gobridge, "gobridge", "bin/gobridge", "the binary to try")
+	flag.StringVar(&o.args, "args", "", "further arguments for gobridge run, separated by spaces")
+	flag.DurationVar(&o.duration, "duration", 60*time.Second, "how long to load and kill")
+	flag.IntVar(&o.connections, "connections", 64, "client connections, half of them slow, streaming and uploading")
+	flag.IntVar(&o.workers, "workers", 4, "worker processes")
+	flag.IntVar(&o.threads, "threads", 1, "threads in each worker")
+	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker")
+	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of the zygote")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "storm: %q is no flag\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	wrong, err := storm(&o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "storm:", err)
+		os.Exit(1)
+	}
+	if len(wrong) > 0 {
+		fmt.Printf("storm: FAILED (seed %d)\n  %s\n", o.seed, strings.Join(firsts(wrong, 30), "\n  "))
+		os.Exit(1)
+	}
+	fmt.Println("storm: passed")
+}
+
+func firsts(all []string, n int) []string {
+	if len(all) <= n {
+		return all
+	}
+	return append(append([]string{}, all[:n]...), fmt.Sprintf("... and %d more", len(all)-n))
+}
+
+// storm runs it all and returns what is wrong.
+func storm(o *options) (wrong []string, err error) {
+	dir, err := os.MkdirTemp("", "storm")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := startServer(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer s.kill()
+	books := newBooks()
+	// What is in use before: after a first taste of every kind of request, so that what
+	// the server keeps for good is there.
+	load(o, s, books, 2*time.Second, nil)
+	before := s.settle()
+	kills := &chaos{server: s, random: rand.New(rand.NewPCG(o.seed, 1)), killed: map[int]bool{}}
+	fmt.Printf("storm: %d connections for %v, %d workers of %d threads, seed %d\n", o.connections, o.duration, o.workers, o.threads, o.seed)
+	load(o, s, books, o.duration, kills)
+	after := s.settle()
+	wrong = append(wrong, leftovers(before, after, o)...)
+	if err := s.stop(); err != nil {
+		wrong = append(wrong, "the server's end: "+err.Error())
+	}
+	accounts, err := s.accounts()
+	if err != nil {
+		return nil, err
+	}
+	wrong = append(wrong, books.settle(accounts, kills.killed)...)
+	fmt.Printf("storm: %d workers and %d zygotes killed\nstorm: %s\nstorm: before %v\nstorm: after  %v\n",
+		len(kills.killed), kills.zygotes, books.summary(), before, after)
+	if kills.failed != "" {
+		wrong = append(wrong, kills.failed)
+	}
+	return wrong, nil
+}
+
+// load runs all connections for a while, with kills beside them if there are to be any.
+func load(o *options, s *server, books *books, d time.Duration, kills *chaos) {
+	end := time.Now().Add(d)
+	var clients, chaos sync.WaitGroup
+	over := make(chan struct{})
+	if kills != nil {
+		chaos.Go(func() { kills.run(o, over) })
+	}
+	for i := range o.connections {
+		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, uint64(100+i))), mixed: i%2 == 1}
+		clients.Go(func() { c.run(end) })
+	}
+	time.Sleep(time.Until(end))
+	close(over) // the last requests are answered without further kills
+	clients.Wait()
+	chaos.Wait()
+}
