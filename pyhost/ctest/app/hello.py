@@ -103,6 +103,10 @@ def handled(_):
     return marker
 
 
+def thread(_):
+    return threading.current_thread().name
+
+
 def sleep(_):
     time.sleep(0.5)
     return str(threading.get_ident())
@@ -128,7 +132,7 @@ def at_exit(environ):
         threading.main_thread().join()
         note("threads")
 
-    threading.Thread(target=last, daemon=False).start()
+    threading.Thread(target=last).start()
     atexit.register(note, "exit")
     return ""
 
@@ -136,7 +140,7 @@ def at_exit(environ):
 pages = {
     "hello": hello, "echo": echo, "main": main, "local": stay, "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
-    "handler": handler, "handled": handled, "sleep": sleep, "ident": ident, "stuck": stuck, "atexit": at_exit,
+    "handler": handler, "handled": handled, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
 }
 
 
