@@ -105,7 +105,7 @@ class Zygote:
         self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
         theirs.close()
         helper = os.memfd_create("helper")
-        os.write(helper, open(os.environ.get("GB_HELPER", HERE + "/../../python/gobridge.py"), "rb").read())
+        os.write(helper, open(os.environ.get("GB_HELPER", HERE + "/../../python/_gobridge.py"), "rb").read())
         send(self.sock, BOOT, payload=settings(library=library if host == "embedded" else "", program=python),
              fds=[helper])
         os.close(helper)

@@ -1,0 +1,285 @@
+#include "crew.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "claim.h"
+#include "inbox.h"
+#include "news.h"
+#include "python_api.h"
+#include "steps.h"
+#include "worker.h"
+#include "wsgi.h"
+
+#define THREAD_STACK ((size_t)8 << 20) // as a main thread has; recursion must not find less
+
+// Waiting longer for the GIL than this means that it was given up by force, not
+// because its holder had to wait for something.
+#define LONG_WAIT_NS 1000000
+
+static struct {
+    struct gb_segment *segment;
+    int sleepers;         // epoll set that holds the doorbell
+    atomic_bool draining;
+
+    pthread_mutex_t lock; // for what follows and for taking; nobody waits for the GIL under it
+    unsigned idle;        // threads that sleep, or go to sleep, on the doorbell
+    unsigned up;          // threads between their sleep and their look into the inbox
+    uint64_t taken;       // requests taken
+} crew = {.sleepers = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+enum next { TAKEN, SLEEP, LEAVE };
+
+// ---- With the lock held.
+
+static bool take_locked(struct gb_claim *c)
+{
+    struct gb_hint hint;
+    for (;;) {
+        switch (gb_inbox_take(crew.segment, &hint)) {
+        case GB_INBOX_EMPTY:
+            return false;
+        case GB_INBOX_BROKEN:
+            gb_worker_fail(GB_EXIT_HOST, "the inbox in shared memory holds what cannot be");
+        case GB_INBOX_HINT:
+            if (gb_claim_take(c, &hint)) {
+                crew.taken++;
+                return true;
+            }
+        }
+    }
+}
+
+// While threads sleep and none is up, the front must ring for what it puts. Set
+// on their behalf; returns whether the last look found work.
+static bool sleep_flag_locked(void)
+{
+    if (crew.idle == 0 || crew.up > 0)
+        return false;
+    gb_inbox_sleep(crew.segment);
+    return gb_inbox_waiting(crew.segment) || atomic_load(&crew.draining);
+}
+
+static enum next look_locked(struct gb_claim *c, bool was_up)
+{
+    if (was_up)
+        crew.up--;
+    for (;;) {
+        if (take_locked(c)) {
+            if (was_up && sleep_flag_locked())
+                gb_ring(crew.segment->doorbell); // more is waiting, and I am busy from now on
+            return TAKEN;
+        }
+        if (atomic_load(&crew.draining)) {
+            if (crew.idle > 0)
+                gb_ring(crew.segment->doorbell); // each who leaves wakes the next
+            return LEAVE;
+        }
+        crew.idle++;
+        if (!sleep_flag_locked())
+            return SLEEP;
+        if (--crew.idle == 0)
+            gb_inbox_wake(crew.segment);
+    }
+}
+
+// ---- Without it.
+
+static enum next look(struct gb_claim *c, bool was_up)
+{
+    pthread_mutex_lock(&crew.lock);
+    enum next next = look_locked(c, was_up);
+    pthread_mutex_unlock(&crew.lock);
+    return next;
+}
+
+// Sleeps on the doorbell, without the GIL; the thread is up then. True if a signal
+// ended the sleep.
+static bool sleep_on_doorbell(void)
+{
+    struct epoll_event event;
+    bool interrupted = epoll_wait(crew.sleepers, &event, 1, -1) < 0;
+    if (interrupted && errno != EINTR)
+        gb_worker_fail(GB_EXIT_HOST, "the doorbell is gone: has the application closed descriptors that are not its own?");
+    pthread_mutex_lock(&crew.lock);
+    crew.idle--;
+    crew.up++;
+    gb_inbox_wake(crew.segment);
+    pthread_mutex_unlock(&crew.lock);
+    return interrupted;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static uint64_t taken_so_far(void)
+{
+    pthread_mutex_lock(&crew.lock);
+    uint64_t taken = crew.taken;
+    pthread_mutex_unlock(&crew.lock);
+    return taken;
+}
+
+// Takes the GIL. If that took a forced switch while the other threads took one
+// request after the other, they do well without this one: it stands back, or
+// every request would be cut in two by a switch and wait for all the others.
+static void take_gil(void *state)
+{
+    for (;;) {
+        int64_t since = now_ns();
+        uint64_t before = taken_so_far();
+        gb_py.PyEval_RestoreThread(state);
+        if (now_ns() - since < LONG_WAIT_NS || taken_so_far() == before)
+            return;
+        state = gb_py.PyEval_SaveThread();
+    }
+}
+
+// The application's own signal handlers run here when its main thread has nothing
+// else to do. What they raise has nobody to catch it.
+static void run_signal_handlers(void)
+{
+    if (gb_py.PyErr_CheckSignals() != 0)
+        gb_py.PyErr_WriteUnraisable(NULL);
+}
+
+// The next request, with the GIL held on entry and return; false: leave.
+static bool next_request(struct gb_claim *c, bool main)
+{
+    bool up = false;
+    for (;;) {
+        switch (look(c, up)) {
+        case TAKEN:
+            return true;
+        case LEAVE:
+            return false;
+        case SLEEP:
+            break;
+        }
+        if (main)
+            run_signal_handlers();
+        void *state = gb_py.PyEval_SaveThread();
+        bool interrupted = sleep_on_doorbell();
+        take_gil(state);
+        up = true;
+        if (interrupted && main)
+            run_signal_handlers();
+    }
+}
+
+static void serve(bool main)
+{
+    struct gb_claim claim;
+    gb_claim_open(&claim, crew.segment);
+    while (next_request(&claim, main)) {
+        gb_wsgi_run(&claim);
+        if (crew.segment->left)
+            gb_worker_end_fork(); // the application forked, and its child came back here
+    }
+    gb_claim_close(&claim);
+}
+
+// Python takes a thread that it did not start for a daemon with a number, and lets
+// the threads that the application starts from it inherit that: their work would be
+// cut off at the end, although it would not be under a server of Python threads.
+static void introduce(const char *name)
+{
+    PyObject *threading = gb_py.PyImport_ImportModule("threading"), *builtins = gb_py.PyImport_ImportModule("builtins");
+    PyObject *find = threading != NULL ? gb_py.PyObject_GetAttrString(threading, "current_thread") : NULL;
+    PyObject *set = builtins != NULL ? gb_py.PyObject_GetAttrString(builtins, "setattr") : NULL;
+    PyObject *thread = find != NULL ? gb_py.PyObject_CallFunctionObjArgs(find, NULL) : NULL;
+    PyObject *no = gb_py.PyBool_FromLong(0);
+    if (thread != NULL && set != NULL) {
+        gb_py.Py_DecRef(gb_py.PyObject_CallFunction(set, "Oss", thread, "name", name));
+        gb_py.PyErr_Clear();
+        gb_py.Py_DecRef(gb_py.PyObject_CallFunction(set, "OsO", thread, "_daemonic", no));
+    }
+    gb_py.PyErr_Clear();
+    gb_py.Py_DecRef(no);
+    gb_py.Py_DecRef(thread);
+    gb_py.Py_DecRef(set);
+    gb_py.Py_DecRef(find);
+    gb_py.Py_DecRef(builtins);
+    gb_py.Py_DecRef(threading);
+}
+
+static void *thread_main(void *number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "wsgi-%u", (unsigned)(uintptr_t)number);
+    prctl(PR_SET_NAME, name);
+    // One outer Ensure for the thread's whole life: its state, and with it what
+    // the application keeps per thread, stays the same from request to request.
+    int gil = gb_py.PyGILState_Ensure();
+    introduce(name);
+    serve(false);
+    gb_py.PyGILState_Release(gil);
+    return NULL;
+}
+
+// ---- The whole.
+
+static bool watch_doorbell(void)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    crew.sleepers = epoll_create1(EPOLL_CLOEXEC);
+    return crew.sleepers >= 0 && epoll_ctl(crew.sleepers, EPOLL_CTL_ADD, crew.segment->doorbell, &event) == 0;
+}
+
+// Starts the threads 2..n; how many there are then, this one included.
+static unsigned start_threads(pthread_t *thread, unsigned threads)
+{
+    pthread_attr_t attributes;
+    unsigned started = 1;
+    if (pthread_attr_init(&attributes) != 0)
+        return started;
+    if (pthread_attr_setstacksize(&attributes, THREAD_STACK) == 0)
+        while (started < threads &&
+               pthread_create(&thread[started], &attributes, thread_main, (void *)(uintptr_t)(started + 1)) == 0)
+            started++;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+const char *gb_crew_run(struct gb_segment *s, unsigned threads)
+{
+    crew.segment = s;
+    if (!watch_doorbell())
+        return "the doorbell cannot be watched";
+    pthread_t *thread = calloc(threads, sizeof *thread);
+    if (thread == NULL || start_threads(thread, threads) < threads)
+        return "the request threads cannot be started";
+
+    serve(true);
+
+    void *state = gb_py.PyEval_SaveThread();
+    for (unsigned i = 1; i < threads; i++)
+        pthread_join(thread[i], NULL);
+    gb_py.PyEval_RestoreThread(state);
+    free(thread);
+    return NULL;
+}
+
+void gb_crew_drain(const struct gb_segment *s)
+{
+    atomic_store(&crew.draining, true);
+    gb_ring(s->doorbell);
+}
+
+void gb_crew_left(void)
+{
+    if (crew.sleepers >= 0)
+        close(crew.sleepers);
+    crew.sleepers = -1;
+}

@@ -1,0 +1,222 @@
+#include "worker.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "crew.h"
+#include "leave.h"
+#include "python_api.h"
+#include "segment.h"
+#include "signals.h"
+#include "wsgi.h"
+
+#define WATCHER_STACK ((size_t)256 << 10) // it calls nothing deep
+#define MAX_THREADS 1024
+
+static struct {
+    int control;
+    uint32_t incarnation;
+    struct gb_segment segment;
+    struct gb_worker_settings settings;
+    struct gb_packet packet; // the main thread's until the watcher starts, then the watcher's
+} worker = {.control = -1};
+
+// ---- The ends.
+
+void gb_worker_fail(int exit_code, const char *text)
+{
+    // Only one thread may tell, and a second must not leave before it has told.
+    static pthread_mutex_t told = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&told);
+    gb_send_failed(worker.control, worker.incarnation, exit_code, text);
+    _exit(exit_code);
+}
+
+void gb_worker_end_fork(void)
+{
+    gb_leave_flush();
+    _exit(0);
+}
+
+// ---- Forks by the application.
+
+// In the child: it has nothing to do with the bridge. The segment is not mapped
+// there; what is left to do is to let go of the descriptors and the signals.
+static void in_application_fork(void)
+{
+    worker.segment.left = true;
+    gb_crew_left();
+    close(worker.control);
+    close(worker.segment.doorbell);
+    for (uint32_t r = 0; r < worker.segment.reactors; r++)
+        close(worker.segment.reactor_doorbell[r]);
+    gb_signals_in_child();
+}
+
+// ---- The watcher: the one thread that a stuck application cannot hold up. It
+// never touches Python.
+
+static void *watch(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_NAME, "gb-watcher");
+    for (;;) {
+        int got = gb_receive(worker.control, &worker.packet);
+        if (got <= 0)
+            _exit(0); // the front is gone, or wants this worker to be
+        if (worker.packet.message.kind == GB_MSG_DRAIN)
+            gb_crew_drain(&worker.segment);
+        gb_packet_drop(&worker.packet);
+    }
+}
+
+static const char *start_watcher(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, old;
+    // Signals are for the application's threads.
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool started = pthread_attr_init(&attributes) == 0 &&
+                   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+                   pthread_attr_setstacksize(&attributes, WATCHER_STACK) == 0 &&
+                   pthread_create(&thread, &attributes, watch, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started ? NULL : "the watcher thread cannot be started";
+}
+
+// ---- The setup.
+
+static void say_hello(void)
+{
+    struct gb_message hello = {.kind = GB_MSG_HELLO, .a = (uint64_t)getpid()};
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (pidfd < 0)
+        gb_worker_fail(GB_EXIT_HOST, "pidfd_open failed: gobridge needs Linux 5.3 or newer, and a sandbox that allows it");
+    if (!gb_send(worker.control, &hello, NULL, pidfd))
+        _exit(0); // nobody is there to work for
+    close(pidfd);
+}
+
+static char *keep(const char *text)
+{
+    char *copy = strdup(text != NULL ? text : "");
+    if (copy == NULL)
+        gb_worker_fail(GB_EXIT_HOST, "out of memory");
+    return copy;
+}
+
+static const char *read_settings(void)
+{
+    const char *threads = gb_packet_setting(&worker.packet, "threads");
+    const char *multiprocess = gb_packet_setting(&worker.packet, "multiprocess");
+    long n = threads != NULL ? strtol(threads, NULL, 10) : 1;
+    if (n < 1 || n > MAX_THREADS)
+        return "setup: number of threads";
+    worker.settings = (struct gb_worker_settings){
+        .application = keep(gb_packet_setting(&worker.packet, "application")),
+        .chdir = keep(gb_packet_setting(&worker.packet, "chdir")),
+        .interface = keep(gb_packet_setting(&worker.packet, "interface")),
+        .threads = (unsigned)n,
+        .multiprocess = multiprocess != NULL && strcmp(multiprocess, "1") == 0,
+    };
+    return NULL;
+}
+
+// Descriptors: the segment, this worker's doorbell, each reactor's doorbell. The
+// segment's is closed here: the mapping is all that is needed.
+static const char *take_segment(void)
+{
+    struct gb_packet *p = &worker.packet;
+    struct gb_segment *s = &worker.segment;
+    int fd = gb_packet_take(p, 0);
+    const char *wrong = gb_segment_map(s, fd, (uint32_t)p->message.a, worker.incarnation);
+    close(fd);
+    if (wrong != NULL)
+        return wrong;
+    if (p->descriptors != 2 + s->reactors)
+        return "setup: number of doorbells";
+    s->doorbell = gb_packet_take(p, 1);
+    for (uint32_t r = 0; r < s->reactors; r++)
+        s->reactor_doorbell[r] = gb_packet_take(p, 2 + r);
+    return NULL;
+}
+
+static const char *set_up(void)
+{
+    int got = gb_receive(worker.control, &worker.packet);
+    if (got == 0)
+        _exit(0);
+    if (got < 0 || worker.packet.message.kind != GB_MSG_SETUP || worker.packet.message.b != worker.incarnation)
+        return "setup: not the message that was expected";
+    const char *wrong = read_settings();
+    if (wrong == NULL)
+        wrong = take_segment();
+    gb_packet_drop(&worker.packet);
+    if (wrong == NULL && pthread_atfork(gb_signals_before_fork, gb_signals_in_parent, in_application_fork) != 0)
+        wrong = "pthread_atfork failed";
+    return wrong;
+}
+
+// ---- The process.
+
+// When memory is short, a worker is to go before the front: it is replaced.
+static void offer_to_oom_killer(void)
+{
+    char text[16] = "";
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (read(fd, text, sizeof text - 1) > 0) {
+        int score = atoi(text) + 100;
+        dprintf(fd, "%d", score < 1000 ? score : 1000);
+    }
+    close(fd);
+}
+
+// One arena for each thread would multiply an application's memory.
+static void limit_arenas(void)
+{
+    if (getenv("MALLOC_ARENA_MAX") == NULL)
+        mallopt(M_ARENA_MAX, 2);
+}
+
+static void fail_if(const char *wrong)
+{
+    if (wrong != NULL)
+        gb_worker_fail(GB_EXIT_HOST, wrong);
+}
+
+void gb_worker_main(int control, uint32_t incarnation)
+{
+    worker.control = control;
+    worker.incarnation = incarnation;
+    prctl(PR_SET_NAME, "gobridge-worker");
+    offer_to_oom_killer();
+    limit_arenas();
+    say_hello();
+    fail_if(set_up());
+    fail_if(start_watcher());
+
+    if (gb_wsgi_prepare(&worker.settings) != 0) {
+        gb_leave_flush();
+        gb_worker_fail(GB_EXIT_IMPORT, gb_failure());
+    }
+    gb_signals_hold();
+    struct gb_message ready = {.kind = GB_MSG_READY};
+    if (!gb_send(control, &ready, NULL, -1))
+        _exit(0);
+    fail_if(gb_crew_run(&worker.segment, worker.settings.threads));
+    gb_leave();
+}
