@@ -1,0 +1,222 @@
+#include "input.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static PyTypeObject *type;
+
+enum { PIECE = 16384 }; // bytes read ahead at a time while a line's end is looked for
+#define NO_LIMIT SIZE_MAX
+
+enum filled { FILLED, ENDED, FAILED };
+
+// Waits for body bytes, without the GIL.
+static enum filled wait(struct gb_request *r)
+{
+    for (;;) {
+        PyThreadState *state = gb_py.PyEval_SaveThread();
+        enum gb_wait found = gb_request_wait(r->claim);
+        gb_py.PyEval_RestoreThread(state);
+        switch (found) {
+        case GB_READY:
+            return FILLED;
+        case GB_END:
+            return ENDED;
+        case GB_GONE:
+            r->gone = true;
+            gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError, "the client left before its request body was whole");
+            return FAILED;
+        case GB_INTERRUPTED:
+            if (gb_py.PyErr_CheckSignals() != 0)
+                return FAILED;
+        }
+    }
+}
+
+// Adds at least one and at most n body bytes to b.
+static enum filled fill(struct gb_request *r, struct gb_bytes *b, size_t n)
+{
+    if (!gb_bytes_room(b, n))
+        return FAILED;
+    for (;;) {
+        size_t taken = gb_request_try(r->claim, b->data + b->size, n);
+        b->size += taken;
+        if (taken > 0)
+            return FILLED;
+        enum filled found = wait(r);
+        if (found != FILLED)
+            return found;
+    }
+}
+
+// Moves up to n bytes of those read ahead to b.
+static bool use_ahead(struct gb_request *r, struct gb_bytes *b, size_t n)
+{
+    size_t there = r->ahead.size - r->ahead_at;
+    if (n > there)
+        n = there;
+    if (!gb_bytes_add(b, r->ahead.data + r->ahead_at, n))
+        return false;
+    r->ahead_at += n;
+    if (r->ahead_at == r->ahead.size)
+        r->ahead_at = r->ahead.size = 0;
+    return true;
+}
+
+static PyObject *result_of(struct gb_bytes *b)
+{
+    PyObject *result = gb_py.PyBytes_FromStringAndSize(b->data, (Py_ssize_t)b->size);
+    gb_bytes_clear(b, 1 << 20);
+    return result;
+}
+
+// Body bytes up to `limit`, or to the body's end.
+static PyObject *read_up_to(struct gb_request *r, size_t limit)
+{
+    struct gb_bytes *b = &r->taken;
+    b->size = 0;
+    if (!use_ahead(r, b, limit))
+        return NULL;
+    while (b->size < limit) {
+        // The room grows with what comes, not with what is asked for or announced.
+        size_t piece = b->size < PIECE ? PIECE : b->size < (1u << 20) ? b->size : 1u << 20;
+        if (piece > limit - b->size)
+            piece = limit - b->size;
+        enum filled found = fill(r, b, piece);
+        if (found == FAILED)
+            return NULL;
+        if (found == ENDED)
+            break;
+    }
+    return result_of(b);
+}
+
+// One line with its end, or as much of it as `limit` allows or there is.
+static PyObject *read_line(struct gb_request *r, size_t limit)
+{
+    struct gb_bytes *b = &r->taken, *ahead = &r->ahead;
+    b->size = 0;
+    for (;;) {
+        size_t there = ahead->size - r->ahead_at;
+        if (there > limit - b->size)
+            there = limit - b->size;
+        const char *from = ahead->data + r->ahead_at;
+        const char *end = there > 0 ? memchr(from, '\n', there) : NULL;
+        if (!use_ahead(r, b, end != NULL ? (size_t)(end - from) + 1 : there))
+            return NULL;
+        if (end != NULL || b->size == limit)
+            return result_of(b);
+        enum filled found = fill(r, ahead, PIECE);
+        if (found == FAILED)
+            return NULL;
+        if (found == ENDED)
+            return result_of(b);
+    }
+}
+
+// The one optional size of a call: None, a negative one and none at all mean no limit.
+static bool size_argument(PyObject *arguments, size_t *size)
+{
+    PyObject *given = NULL;
+    *size = NO_LIMIT;
+    if (!gb_py.PyArg_ParseTuple(arguments, "|O", &given))
+        return false;
+    if (given == NULL || given == gb_py._Py_NoneStruct)
+        return true;
+    Py_ssize_t n = gb_py.PyLong_AsSsize_t(given);
+    if (n == -1 && gb_py.PyErr_Occurred())
+        return false;
+    if (n >= 0)
+        *size = (size_t)n;
+    return true;
+}
+
+static PyObject *input_read(PyObject *self, PyObject *arguments)
+{
+    size_t size;
+    struct gb_request *r = size_argument(arguments, &size) ? gb_handle_open(self) : NULL;
+    return r != NULL ? read_up_to(r, size) : NULL;
+}
+
+static PyObject *input_readline(PyObject *self, PyObject *arguments)
+{
+    size_t size;
+    struct gb_request *r = size_argument(arguments, &size) ? gb_handle_open(self) : NULL;
+    return r != NULL ? read_line(r, size) : NULL;
+}
+
+static Py_ssize_t length_of(PyObject *bytes)
+{
+    char *data;
+    Py_ssize_t n;
+    return gb_py.PyBytes_AsStringAndSize(bytes, &data, &n) == 0 ? n : 0;
+}
+
+// Adds lines to the list until they have `hint` bytes, or the body ends.
+static bool add_lines(struct gb_request *r, PyObject *list, size_t hint)
+{
+    for (size_t total = 0; total < hint;) {
+        PyObject *line = read_line(r, NO_LIMIT);
+        Py_ssize_t n = line != NULL ? length_of(line) : 0;
+        bool added = line != NULL && (n == 0 || gb_py.PyList_Append(list, line) == 0);
+        gb_py.Py_DecRef(line);
+        if (!added)
+            return false;
+        if (n == 0)
+            return true;
+        total += (size_t)n;
+    }
+    return true;
+}
+
+static PyObject *input_readlines(PyObject *self, PyObject *arguments)
+{
+    size_t hint;
+    struct gb_request *r = size_argument(arguments, &hint) ? gb_handle_open(self) : NULL;
+    PyObject *list = r != NULL ? gb_py.PyList_New(0) : NULL;
+    if (list != NULL && add_lines(r, list, hint == 0 ? NO_LIMIT : hint)) // as io does: 0 is no hint
+        return list;
+    gb_py.Py_DecRef(list);
+    return NULL;
+}
+
+static PyObject *input_iter(PyObject *self)
+{
+    gb_py.Py_IncRef(self);
+    return self;
+}
+
+static PyObject *input_next(PyObject *self)
+{
+    struct gb_request *r = gb_handle_open(self);
+    PyObject *line = r != NULL ? read_line(r, NO_LIMIT) : NULL;
+    if (line != NULL && length_of(line) == 0) {
+        gb_py.Py_DecRef(line);
+        return NULL;
+    }
+    return line;
+}
+
+bool gb_input_prepare(void)
+{
+    static PyMethodDef methods[] = {
+        {"read", input_read, METH_VARARGS, "read(size=-1): body bytes, fewer than size only at the end"},
+        {"readline", input_readline, METH_VARARGS, "readline(size=-1): one line, of size bytes at most"},
+        {"readlines", input_readlines, METH_VARARGS, "readlines(hint=-1): a list of lines"},
+        {NULL, NULL, 0, NULL},
+    };
+    static PyType_Slot slots[] = {
+        {Py_tp_dealloc, (void *)gb_python_dealloc},
+        {Py_tp_iter, (void *)input_iter},
+        {Py_tp_iternext, (void *)input_next},
+        {Py_tp_methods, methods},
+        {0, NULL},
+    };
+    type = gb_python_type("gobridge.Input", sizeof(struct gb_handle), slots);
+    return type != NULL;
+}
+
+PyObject *gb_input_new(struct gb_request *r)
+{
+    return gb_handle_new(type, r);
+}

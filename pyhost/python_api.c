@@ -1,0 +1,145 @@
+#include "python_api.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gb_py gb_py;
+
+// ---- Binding.
+
+struct symbol {
+    const char *name;
+    void **into;
+    bool required;
+};
+
+static const struct symbol symbols[] = {
+#define REQUIRED(result, name, arguments) {#name, (void **)&gb_py.name, true},
+    GB_PYTHON_REQUIRED(REQUIRED)
+#define OPTIONAL(result, name, arguments) {#name, (void **)&gb_py.name, false},
+        GB_PYTHON_OPTIONAL(OPTIONAL)
+#define OBJECT(name) {#name, (void **)&gb_py.name, true},
+            GB_PYTHON_EXCEPTIONS(OBJECT) GB_PYTHON_OBJECTS(OBJECT)};
+
+int gb_python_bind(void *library, char *error, size_t size)
+{
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+        const struct symbol *s = &symbols[i];
+        *s->into = dlsym(library != NULL ? library : RTLD_DEFAULT, s->name);
+        if (*s->into == NULL && s->required) {
+            snprintf(error, size, "this Python has no %s: is it CPython 3.9 or later?", s->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+// ---- Failures.
+
+static char *failure;
+
+const char *gb_failure(void)
+{
+    return failure != NULL ? failure : "no reason is known";
+}
+
+void gb_failed(const char *text)
+{
+    free(failure);
+    failure = strdup(text);
+}
+
+// Keeps str(object) as the failure; takes over the reference.
+static void failed_with(PyObject *object)
+{
+    PyObject *text = object != NULL ? gb_py.PyObject_Str(object) : NULL;
+    const char *utf8 = text != NULL ? gb_py.PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+    gb_failed(utf8 != NULL ? utf8 : "an exception that has no text");
+    gb_py.Py_DecRef(text);
+    gb_py.Py_DecRef(object);
+    gb_py.PyErr_Clear();
+}
+
+PyObject *gb_python_take_exception(void)
+{
+    if (gb_py.PyErr_GetRaisedException != NULL)
+        return gb_py.PyErr_GetRaisedException();
+    PyObject *type = NULL, *value = NULL, *traceback = NULL;
+    gb_py.PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL)
+        return NULL;
+    gb_py.PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL && value != NULL)
+        gb_py.PyException_SetTraceback(value, traceback);
+    gb_py.Py_DecRef(type);
+    gb_py.Py_DecRef(traceback);
+    return value;
+}
+
+// ---- The helper.
+
+static PyObject *helper;
+
+int gb_python_helper(const char *source)
+{
+    PyObject *code = gb_py.Py_CompileString(source, "<gobridge>", Py_file_input);
+    if (code != NULL)
+        helper = gb_py.PyImport_ExecCodeModule("_gobridge", code);
+    gb_py.Py_DecRef(code);
+    if (helper == NULL) {
+        failed_with(gb_python_take_exception());
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *gb_python_help(const char *function, const char *format, const void *first, const void *second)
+{
+    PyObject *callable = gb_py.PyObject_GetAttrString(helper, function);
+    if (callable == NULL)
+        return NULL;
+    PyObject *result = gb_py.PyObject_CallFunction(callable, format, first, second);
+    gb_py.Py_DecRef(callable);
+    return result;
+}
+
+// ---- Types.
+
+// An object's header has another size in free-threaded builds.
+static size_t header_size(void)
+{
+    static size_t known;
+    if (known == 0) {
+        PyObject *size = gb_py.PyObject_GetAttrString(gb_py.PyBaseObject_Type, "__basicsize__");
+        Py_ssize_t n = size != NULL ? gb_py.PyLong_AsSsize_t(size) : -1;
+        gb_py.Py_DecRef(size);
+        known = n > 0 ? ((size_t)n + 15) & ~(size_t)15 : 0;
+    }
+    return known;
+}
+
+PyTypeObject *gb_python_type(const char *name, size_t size, PyType_Slot *slots)
+{
+    if (header_size() == 0)
+        return NULL;
+    PyType_Spec spec = {name, (int)(header_size() + size), 0, Py_TPFLAGS_DEFAULT, slots};
+    return (PyTypeObject *)gb_py.PyType_FromSpec(&spec);
+}
+
+void *gb_python_own(PyObject *instance)
+{
+    return (char *)instance + header_size();
+}
+
+void gb_python_dealloc(PyObject *instance)
+{
+    PyTypeObject *type = (PyTypeObject *)gb_py.PyObject_Type(instance);
+    void (*release)(void *);
+    *(void **)&release = gb_py.PyType_GetSlot(type, Py_tp_free);
+    release(instance);
+    gb_py.Py_DecRef((PyObject *)type); // PyObject_Type's
+    gb_py.Py_DecRef((PyObject *)type); // the instance's own
+}

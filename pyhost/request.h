@@ -1,0 +1,77 @@
+// One WSGI request as its thread sees it, and what the thread keeps from one
+// request to the next.
+#ifndef GB_REQUEST_H
+#define GB_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "claim.h"
+#include "python_api.h"
+
+// Bytes that grow; the memory is kept for the next use.
+struct gb_bytes {
+    char *data;
+    size_t size, room;
+};
+
+// Makes room for n more bytes; false without memory, with the exception set.
+bool gb_bytes_room(struct gb_bytes *b, size_t n);
+bool gb_bytes_add(struct gb_bytes *b, const void *data, size_t n);
+
+// Empties it, and gives memory back that is more than `keep`.
+void gb_bytes_clear(struct gb_bytes *b, size_t keep);
+
+struct gb_key; // environ.c
+
+// There is one for each request thread, for the process's whole life: objects that
+// outlive their request (wsgi.input, start_response) point here.
+struct gb_request {
+    struct gb_claim *claim;
+    uint64_t serial; // of the request that runs; grows at its beginning and at its end
+    const uint8_t *variables;
+
+    // The response's head, as start_response made it.
+    bool started;         // start_response was called
+    bool head_sent;       // and its head is in the pipe
+    bool gone;            // the client has left
+    unsigned status;
+    uint32_t flags;       // GB_HEAD_*
+    uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN
+    struct gb_bytes reason, lines, table;
+
+    uint64_t body_sent; // bytes of the body that are in the pipe
+    bool too_long;      // the application has sent more than it announced
+
+    struct gb_bytes out;   // records, put together
+    struct gb_bytes ahead; // body bytes that readline has read and not returned
+    size_t ahead_at;       // the first of them
+    struct gb_bytes taken; // what a read returns, while it is put together
+
+    struct gb_key *keys; // names of variables as Python strings
+    size_t key_count;
+};
+
+// This thread's; NULL without memory, with the exception set.
+struct gb_request *gb_request_here(void);
+
+// An object of a request knows the request by its serial.
+struct gb_handle {
+    struct gb_request *request;
+    uint64_t serial;
+};
+
+// Makes an instance of a type whose own bytes are a gb_handle; a new reference.
+PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r);
+
+// The request of an instance; NULL with the exception set if it is over.
+struct gb_request *gb_handle_open(PyObject *instance);
+
+// Writes one line about the request to standard error.
+__attribute__((format(printf, 2, 3))) void gb_request_log(const struct gb_request *r, const char *format, ...);
+
+// Does this method or status have no response body?
+bool gb_request_bodiless(const struct gb_request *r);
+
+#endif

@@ -1,0 +1,310 @@
+#include "response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "start_response.h"
+
+// Records up to this size are put together and written as one.
+#define SMALL 32768u
+
+// ---- Into the pipe.
+
+// Waits for room, without the GIL.
+static enum gb_sent wait_for_room(struct gb_request *r)
+{
+    for (;;) {
+        PyThreadState *state = gb_py.PyEval_SaveThread();
+        enum gb_wait found = gb_response_wait(r->claim);
+        gb_py.PyEval_RestoreThread(state);
+        if (found == GB_READY)
+            return GB_SENT;
+        if (found != GB_INTERRUPTED) {
+            r->gone = true;
+            return GB_CLIENT_GONE;
+        }
+        if (gb_py.PyErr_CheckSignals() != 0)
+            return GB_RAISED;
+    }
+}
+
+// Writes all of it, waiting as often as needed.
+static enum gb_sent put(struct gb_request *r, const char *data, size_t size, bool last)
+{
+    while (size > 0) {
+        size_t n = gb_response_try(r->claim, data, size, last);
+        data += n;
+        size -= n;
+        if (n > 0)
+            continue;
+        enum gb_sent waited = wait_for_room(r);
+        if (waited != GB_SENT)
+            return waited;
+    }
+    return GB_SENT;
+}
+
+// Adds the HEAD record to r->out.
+static bool add_head(struct gb_request *r)
+{
+    size_t size = sizeof(struct gb_response_head) + r->table.size + r->reason.size + r->lines.size;
+    if (size > GB_MAX_RESPONSE_HEAD) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "the response's headers are larger than 1 MiB");
+        return false;
+    }
+    struct gb_record record = {GB_RECORD_HEAD, (uint32_t)size};
+    struct gb_response_head head = {
+        .status = (uint16_t)r->status,
+        .count = (uint16_t)(r->table.size / sizeof(struct gb_line)),
+        .flags = r->flags,
+        .body_length = r->body_length,
+        .reason_size = (uint32_t)r->reason.size,
+        .lines_size = (uint32_t)r->lines.size,
+    };
+    struct gb_bytes *out = &r->out;
+    return gb_bytes_add(out, &record, sizeof record) && gb_bytes_add(out, &head, sizeof head) &&
+           gb_bytes_add(out, r->table.data, r->table.size) && gb_bytes_add(out, r->reason.data, r->reason.size) &&
+           gb_bytes_add(out, r->lines.data, r->lines.size);
+}
+
+// Sends body bytes as one record, with the head before it if it is not out yet.
+static enum gb_sent send(struct gb_request *r, const char *data, size_t size, bool last)
+{
+    struct gb_record record = {GB_RECORD_BODY, (uint32_t)size};
+    bool with_head = !r->head_sent, together = size <= SMALL;
+    r->out.size = 0;
+    if (with_head && !add_head(r))
+        return GB_RAISED;
+    if (size > 0 && !gb_bytes_add(&r->out, &record, sizeof record))
+        return GB_RAISED;
+    if (together && !gb_bytes_add(&r->out, data, size))
+        return GB_RAISED;
+    r->head_sent = true;
+    enum gb_sent sent = put(r, r->out.data, r->out.size, last && together);
+    if (sent == GB_SENT && !together)
+        sent = put(r, data, size, last);
+    gb_bytes_clear(&r->out, 2 * SMALL);
+    return sent;
+}
+
+// ---- Pieces.
+
+static bool started(struct gb_request *r)
+{
+    if (r->started)
+        return true;
+    gb_py.PyErr_SetString(*gb_py.PyExc_AssertionError, "the application sends a body before it has called start_response");
+    return false;
+}
+
+// How many bytes of a piece may be sent: none where there is no body, no more than
+// were announced.
+static size_t allowed(struct gb_request *r, size_t size)
+{
+    if (gb_request_bodiless(r))
+        return 0;
+    if (r->body_length == GB_LENGTH_UNKNOWN || size <= r->body_length - r->body_sent)
+        return size;
+    if (!r->too_long)
+        gb_request_log(r, "the body is longer than its Content-Length of %" PRIu64 " bytes: it is cut there", r->body_length);
+    r->too_long = true;
+    return r->body_length - r->body_sent;
+}
+
+static enum gb_sent send_bytes(struct gb_request *r, const char *data, size_t size, bool last)
+{
+    size = allowed(r, size);
+    r->body_sent += size;
+    do { // a record's size has 32 bits
+        size_t n = size > (1u << 30) ? 1u << 30 : size;
+        enum gb_sent sent = n > 0 || !r->head_sent ? send(r, data, n, last && n == size) : GB_SENT;
+        if (sent != GB_SENT)
+            return sent;
+        data += n;
+        size -= n;
+    } while (size > 0);
+    return GB_SENT;
+}
+
+// The bytes of a piece; false with the exception set.
+static bool bytes_of(PyObject *piece, char **data, Py_ssize_t *size)
+{
+    if (gb_py.PyObject_IsInstance(piece, gb_py.PyBytes_Type) == 1)
+        return gb_py.PyBytes_AsStringAndSize(piece, data, size) == 0;
+    gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "a piece of the body must be bytes, not %.200R", piece);
+    return false;
+}
+
+enum gb_sent gb_response_piece(struct gb_request *r, PyObject *piece, bool last)
+{
+    char *data;
+    Py_ssize_t size;
+    if (!bytes_of(piece, &data, &size))
+        return GB_RAISED;
+    if (size == 0 && !last) // an empty piece leaves it open what start_response is called with
+        return GB_SENT;
+    if (!started(r))
+        return GB_RAISED;
+    return send_bytes(r, data, (size_t)size, last);
+}
+
+// ---- What the application returned.
+
+// A list or tuple of one piece: its length is known, and nothing has to be closed.
+static PyObject *only_piece(PyObject *returned)
+{
+    PyObject *kind = gb_py.PyObject_Type(returned), *piece = NULL;
+    if (kind == gb_py.PyList_Type && gb_py.PyList_Size(returned) == 1)
+        piece = gb_py.PyList_GetItem(returned, 0);
+    else if (kind == gb_py.PyTuple_Type && gb_py.PyTuple_Size(returned) == 1)
+        piece = gb_py.PyTuple_GetItem(returned, 0);
+    gb_py.Py_DecRef(kind);
+    if (piece != NULL)
+        gb_py.Py_IncRef(piece);
+    return piece;
+}
+
+// Says the body's length when the application has not.
+static bool announce(struct gb_request *r, size_t size)
+{
+    char text[24];
+    if (r->body_length != GB_LENGTH_UNKNOWN || r->head_sent || r->status == 204 || r->status == 304)
+        return true;
+    r->body_length = size;
+    int n = snprintf(text, sizeof text, "%zu", size);
+    return gb_start_response_line(r, "Content-Length", text, (size_t)n);
+}
+
+static enum gb_sent send_only(struct gb_request *r, PyObject *piece)
+{
+    char *data;
+    Py_ssize_t size;
+    if (!bytes_of(piece, &data, &size) || !started(r) || !announce(r, (size_t)size))
+        return GB_RAISED;
+    return gb_response_piece(r, piece, true);
+}
+
+// Sends the pieces one after the other, each before the next one is asked for.
+static enum gb_sent send_each(struct gb_request *r, PyObject *returned)
+{
+    PyObject *iterator = gb_py.PyObject_GetIter(returned), *piece;
+    enum gb_sent sent = iterator != NULL ? GB_SENT : GB_RAISED;
+    while (sent == GB_SENT && !(r->head_sent && gb_request_bodiless(r))) {
+        if ((piece = gb_py.PyIter_Next(iterator)) == NULL) {
+            sent = gb_py.PyErr_Occurred() ? GB_RAISED : GB_SENT;
+            break;
+        }
+        sent = gb_response_piece(r, piece, false);
+        gb_py.Py_DecRef(piece);
+        if (sent == GB_SENT && gb_claim_closed(r->claim)) {
+            r->gone = true;
+            sent = GB_CLIENT_GONE;
+        }
+    }
+    gb_py.Py_DecRef(iterator);
+    return sent;
+}
+
+// Calls close(), if there is one. An exception that is set stays set.
+static bool close_returned(PyObject *returned)
+{
+    PyObject *type, *value, *traceback;
+    gb_py.PyErr_Fetch(&type, &value, &traceback);
+    PyObject *method = gb_py.PyObject_GetAttrString(returned, "close"), *result = NULL;
+    if (method == NULL)
+        gb_py.PyErr_Clear();
+    else
+        result = gb_py.PyObject_CallFunctionObjArgs(method, NULL);
+    bool closed = method == NULL || result != NULL;
+    gb_py.Py_DecRef(method);
+    gb_py.Py_DecRef(result);
+    if (type != NULL) {
+        if (!closed)
+            gb_py.PyErr_WriteUnraisable(returned);
+        gb_py.PyErr_Restore(type, value, traceback);
+    }
+    return closed;
+}
+
+// Sends the head if nothing has caused that yet: the body was empty.
+static enum gb_sent end_empty(struct gb_request *r)
+{
+    if (r->head_sent)
+        return GB_SENT;
+    if (!r->started) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_AssertionError, "the application returned without calling start_response");
+        return GB_RAISED;
+    }
+    if (!gb_request_bodiless(r) && !announce(r, 0))
+        return GB_RAISED;
+    return r->body_length == 0 || gb_request_bodiless(r) || r->body_length == GB_LENGTH_UNKNOWN ? send(r, "", 0, true) : GB_SENT;
+}
+
+static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
+{
+    PyObject *piece = r->head_sent ? NULL : only_piece(returned);
+    if (piece != NULL) {
+        enum gb_sent sent = send_only(r, piece);
+        gb_py.Py_DecRef(piece);
+        return sent;
+    }
+    enum gb_sent sent = send_each(r, returned);
+    if (!close_returned(returned))
+        sent = GB_RAISED;
+    return sent == GB_SENT ? end_empty(r) : sent;
+}
+
+// ---- Failures.
+
+static bool is_client_gone(const struct gb_request *r)
+{
+    return (r->gone || gb_claim_closed(r->claim)) && gb_py.PyErr_ExceptionMatches(*gb_py.PyExc_OSError);
+}
+
+// Logs the exception and answers 500 in place of what is not out yet.
+static uint32_t failed(struct gb_request *r)
+{
+    static const char page[] = "Internal Server Error\n";
+    if (is_client_gone(r)) { // the application has only passed on what it was told
+        gb_py.PyErr_Clear();
+        return GB_ABORTED;
+    }
+    PyObject *exception = gb_python_take_exception();
+    gb_request_log(r, r->head_sent ? "the application failed; its answer is cut" : "the application failed; the client gets 500");
+    PyObject *reported = gb_python_help("report", "O", exception, NULL);
+    if (reported == NULL)
+        gb_py.PyErr_WriteUnraisable(NULL);
+    gb_py.Py_DecRef(reported);
+    gb_py.Py_DecRef(exception);
+    if (r->head_sent)
+        return GB_ABORTED;
+    r->status = 500;
+    r->flags = 0;
+    r->body_length = GB_LENGTH_UNKNOWN;
+    r->body_sent = 0;
+    r->reason.size = r->lines.size = r->table.size = 0;
+    if (gb_bytes_add(&r->reason, "Internal Server Error", 21) &&
+        gb_start_response_line(r, "Content-Type", "text/plain; charset=utf-8", 25) && announce(r, sizeof page - 1) &&
+        send_bytes(r, page, sizeof page - 1, true) == GB_SENT)
+        return GB_FINISHED;
+    gb_py.PyErr_Clear();
+    return GB_ABORTED;
+}
+
+uint32_t gb_response_run(struct gb_request *r, PyObject *returned)
+{
+    switch (returned != NULL ? send_returned(r, returned) : GB_RAISED) {
+    case GB_RAISED:
+        return failed(r);
+    case GB_CLIENT_GONE:
+        return GB_ABORTED;
+    case GB_SENT:
+        break;
+    }
+    if (r->body_length == GB_LENGTH_UNKNOWN || r->body_sent == r->body_length || gb_request_bodiless(r))
+        return GB_FINISHED;
+    gb_request_log(r, "the body ended after %" PRIu64 " of the %" PRIu64 " bytes that Content-Length had announced", r->body_sent,
+                   r->body_length);
+    return GB_ABORTED;
+}

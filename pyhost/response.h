@@ -1,0 +1,22 @@
+// The response: from what the application returns and writes into the stream's pipe.
+#ifndef GB_RESPONSE_H
+#define GB_RESPONSE_H
+
+#include "request.h"
+
+enum gb_sent {
+    GB_SENT,
+    GB_CLIENT_GONE, // no exception is set
+    GB_RAISED,      // an exception is set
+};
+
+// Sends one piece of the body, the head before it if it is not out yet. With `last`
+// nothing follows and the request is finished at once.
+enum gb_sent gb_response_piece(struct gb_request *r, PyObject *piece, bool last);
+
+// Sends what the application has returned (borrowed; NULL: it has raised), closes it,
+// and deals with exceptions. Returns the request's outcome, GB_FINISHED or
+// GB_ABORTED; no exception is set then.
+uint32_t gb_response_run(struct gb_request *r, PyObject *returned);
+
+#endif
