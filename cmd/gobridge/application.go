@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -43,6 +44,9 @@ var usualFiles = []struct{ pattern, attribute string }{
 	{"main.py", "app"},
 }
 
+// usualName is an assignment or definition of one of the usual names.
+var usualName = regexp.MustCompile(`(?m)^(?:def )?(application|app)\b *[=(:]`)
+
 // guessApplication is what the argument would be for the project in the folder, as far
 // as its files tell; else an example.
 func guessApplication(dir string) string {
@@ -52,9 +56,16 @@ func guessApplication(dir string) string {
 			continue
 		}
 		file, err := filepath.Rel(dir, found[0])
-		if err == nil {
-			return strings.ReplaceAll(strings.TrimSuffix(file, ".py"), "/", ".") + ":" + usual.attribute
+		if err != nil {
+			continue
 		}
+		attribute := usual.attribute
+		if text, err := os.ReadFile(found[0]); err == nil {
+			if name := usualName.FindSubmatch(text); name != nil {
+				attribute = string(name[1])
+			}
+		}
+		return strings.ReplaceAll(strings.TrimSuffix(file, ".py"), "/", ".") + ":" + attribute
 	}
 	return "myproject.wsgi:application"
 }

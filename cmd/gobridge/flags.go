@@ -12,21 +12,44 @@ import (
 // checks and the same messages.
 func cliFlags() (flags []cli.Flag) {
 	for _, s := range table {
-		help := s.help
-		if s.kind.placeholder != "" {
-			help += " (`" + s.kind.placeholder + "`)"
-		}
 		var aliases []string
 		if s.short != "" {
 			aliases = []string{s.short}
 		}
 		if s.kind.several {
-			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases, Usage: help, DefaultText: s.initial})
+			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases})
 		} else {
-			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases, Usage: help, DefaultText: s.initial})
+			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases})
 		}
 	}
 	return flags
+}
+
+// init has the help show each setting as the table has it; the cli package's own form
+// names the value twice and the short flag's, too.
+func init() {
+	usual := cli.FlagStringer
+	cli.FlagStringer = func(f cli.Flag) string {
+		for _, s := range table {
+			if f.Names()[0] == s.name {
+				return s.helpLine()
+			}
+		}
+		return usual(f)
+	}
+}
+
+// helpLine is the setting's flag, a tab, and what it is.
+func (s *setting) helpLine() string {
+	line := "--" + s.name + " " + s.kind.placeholder
+	if s.short != "" {
+		line = "-" + s.short + ", " + line
+	}
+	line += "\t" + s.help
+	if s.initial != "" {
+		line += " (default: " + s.initial + ")"
+	}
+	return line
 }
 
 // fromContext is the source of a command: its flags, then the environment.

@@ -73,8 +73,8 @@ func TestHelpListsEverySetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range table {
-		if !strings.Contains(out.String(), "--"+s.name+" "+s.kind.placeholder) {
-			t.Errorf("help does not name --%s %s", s.name, s.kind.placeholder)
+		if n := strings.Count(out.String(), " --"+s.name+" "+s.kind.placeholder); n != 1 {
+			t.Errorf("help names --%s %s %d times", s.name, s.kind.placeholder, n)
 		}
 	}
 }
@@ -91,12 +91,14 @@ func TestVersion(t *testing.T) {
 }
 
 func TestGuessApplication(t *testing.T) {
-	for _, c := range []struct{ file, want string }{
-		{"", "myproject.wsgi:application"},
-		{"shop/wsgi.py", "shop.wsgi:application"},
-		{"wsgi.py", "wsgi:application"},
-		{"app.py", "app:app"},
-		{"main.py", "main:app"},
+	for _, c := range []struct{ file, text, want string }{
+		{"", "", "myproject.wsgi:application"},
+		{"shop/wsgi.py", "application = get_wsgi_application()", "shop.wsgi:application"},
+		{"wsgi.py", "", "wsgi:application"},
+		{"app.py", "", "app:app"},
+		{"app.py", "import x\ndef application(environ, start_response):\n", "app:application"},
+		{"main.py", "app: Flask = Flask(__name__)", "main:app"},
+		{"main.py", "application_name = 1\n    app = 2", "main:app"},
 	} {
 		dir := t.TempDir()
 		if c.file != "" {
@@ -104,7 +106,7 @@ func TestGuessApplication(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(file, nil, 0o644); err != nil {
+			if err := os.WriteFile(file, []byte(c.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
