@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -50,6 +51,7 @@ type Bridge struct {
 	zygote   zygote
 	reaper   reaper
 
+	up       atomic.Bool   // a worker has been ready: until then Start's error says what failed, and the log is silent
 	stop     chan struct{} // closed when no worker is to be started any more
 	stopOnce sync.Once
 	keepers  sync.WaitGroup // one for each slot

@@ -63,7 +63,9 @@ func (b *Bridge) tellStart(err error) {
 func (b *Bridge) runOne(s *slot) (finished bool, err error) {
 	w, err := b.fork(s)
 	if err != nil {
-		b.log.Error().Err(err).Msg("a worker could not be started")
+		if b.up.Load() {
+			b.log.Error().Err(err).Msg("a worker could not be started")
+		}
 		return false, err
 	}
 	listened := make(chan struct{})
@@ -192,6 +194,7 @@ func (b *Bridge) open(s *slot, w *worker) {
 	w.ready = true
 	b.mu.Unlock()
 	b.log.Debug().Int("pid", w.pid).Int("worker", s.index+1).Msg("a worker is ready")
+	b.up.Store(true)
 	b.tellStart(nil)
 	for _, p := range b.ports {
 		p.rouse()
@@ -227,7 +230,9 @@ func (b *Bridge) report(w *worker, how death, lost []string, err error) error {
 		return err
 	}
 	if f := w.failure; f != nil {
-		b.log.Error().Int("pid", w.pid).Msg("a worker could not start: " + f.Text)
+		if b.up.Load() {
+			b.log.Error().Int("pid", w.pid).Msg("a worker could not start: " + f.Text)
+		}
 		return f
 	}
 	err = fmt.Errorf("worker %d %v", w.pid, how)
@@ -235,12 +240,16 @@ func (b *Bridge) report(w *worker, how death, lost []string, err error) error {
 		b.log.Debug().Int("pid", w.pid).Msg(err.Error())
 		return err
 	}
+	failure := &StartError{Text: err.Error() + " before it was ready", Code: 3}
+	if !b.up.Load() {
+		return failure
+	}
 	event := b.log.Error().Int("pid", w.pid)
 	if len(lost) > 0 {
 		event = event.Strs("requests", lost)
 	}
 	event.Msgf("%v; another one takes its place", err)
-	return &StartError{Text: err.Error() + " before it was ready", Code: 3}
+	return failure
 }
 
 // zygote holds the process that workers are forked from, and starts another when it has died.
