@@ -102,8 +102,16 @@ func (w *worker) setup(b *Bridge, s *slot) error {
 		Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
 		Payload: pyhost.Settings(
 			"application", c.Application, "chdir", c.Dir, "interface", "wsgi",
-			"threads", strconv.Itoa(c.Threads), "multiprocess", strconv.FormatBool(c.Workers > 1)),
+			"threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)),
 	}, fds...)
+}
+
+// flag is a yes or no as the settings of the control messages write it.
+func flag(yes bool) string {
+	if yes {
+		return "1"
+	}
+	return "0"
 }
 
 // signal sends a signal to the process, which cannot be another one.

@@ -27,7 +27,7 @@ enum {
     GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket
     // front to worker
     GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
-                      // "threads", "multiprocess"; descriptors: segment, worker's doorbell, reactors' doorbells
+                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave
     // zygote to front
     GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it
