@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,21 @@ void gb_bytes_clear(struct gb_bytes *b, size_t keep)
 
 // ---- The thread's.
 
+// It outlives its thread, because the application's objects may. The list keeps it
+// in sight of the leak check.
+static struct gb_request *make(void)
+{
+    static _Atomic(struct gb_request *) newest;
+    struct gb_request *r = calloc(1, sizeof *r);
+    if (r != NULL)
+        r->older = atomic_exchange(&newest, r);
+    return r;
+}
+
 struct gb_request *gb_request_here(void)
 {
     static _Thread_local struct gb_request *here;
-    if (here == NULL && (here = calloc(1, sizeof *here)) == NULL)
+    if (here == NULL && (here = make()) == NULL)
         gb_py.PyErr_NoMemory();
     return here;
 }

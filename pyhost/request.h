@@ -51,6 +51,8 @@ struct gb_request {
 
     struct gb_key *keys; // names of variables as Python strings
     size_t key_count;
+
+    struct gb_request *older; // another thread's
 };
 
 // This thread's; NULL without memory, with the exception set.

@@ -98,18 +98,21 @@ def handler(_):
     return ""
 
 
-def handled(_):
-    atexit.register(os.unlink, marker)
-    return marker
-
-
 def thread(_):
     return threading.current_thread().name
 
 
+together = threading.Barrier(4)
+
+
+def meet(_):
+    together.wait()
+    return str(threading.get_ident())
+
+
 def sleep(_):
     time.sleep(0.5)
-    return str(threading.get_ident())
+    return ""
 
 
 def ident(_):
@@ -140,7 +143,7 @@ def at_exit(environ):
 pages = {
     "hello": hello, "echo": echo, "main": main, "local": stay, "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
-    "handler": handler, "handled": handled, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
+    "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
 }
 
 

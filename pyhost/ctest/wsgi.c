@@ -1,0 +1,130 @@
+// The WSGI interface inside a Python that is there already, for wsgi.py: a library
+// that plays the front (front.c) for one request at a time. wsgi.py loads it with
+// ctypes.PyDLL, so every function here is called with the GIL held.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "front.h"
+#include "../python_api.h"
+#include "../wsgi.h"
+
+#define SHOWN __attribute__((visibility("default")))
+
+enum { STREAM = 5 };
+
+static struct front front;
+static struct gb_segment segment;
+static struct gb_claim claim;
+
+// What the client does during a request; all of it is set before its thread starts.
+static struct client {
+    const uint8_t *request; // the head, then the body
+    size_t size, sent;
+    size_t piece;       // bytes of the request that it gives at a time
+    size_t leave_after; // response bytes after which it goes; SIZE_MAX: it stays
+    int end;            // it says that the body is over
+    uint8_t *response;
+    size_t taken, room;
+} client;
+
+// Makes the bridge and prepares `application`. NULL, or why not.
+SHOWN const char *test_open(const char *helper, const char *application, const char *directory)
+{
+    static char error[256];
+    static struct gb_worker_settings settings;
+    settings = (struct gb_worker_settings){.application = application, .chdir = directory, .interface = "wsgi", .threads = 1};
+    if (front.base == NULL) {
+        front_open(&front, &segment);
+        gb_claim_open(&claim, &segment);
+        if (gb_python_bind(NULL, error, sizeof error) != 0)
+            return error;
+        if (gb_python_helper(helper) != 0)
+            return gb_failure();
+    }
+    return gb_wsgi_prepare(&settings) != 0 ? gb_failure() : NULL;
+}
+
+static void reset_stream(void)
+{
+    struct gb_stream *s = &front.stream[STREAM];
+    memset((char *)s + sizeof s->word, 0, sizeof *s - sizeof s->word);
+}
+
+// Gives the next piece of the request, if there is room for it.
+static void give(void)
+{
+    size_t n = client.size - client.sent < client.piece ? client.size - client.sent : client.piece;
+    client.sent += front_write(&front, STREAM, client.request + client.sent, n);
+    if (client.sent == client.size && client.end && !(atomic_load(&front.stream[STREAM].front) & GB_BODY_END))
+        front_set(&front, STREAM, GB_BODY_END);
+}
+
+static void take(void)
+{
+    if (client.room - client.taken < PIPE) {
+        client.room = 2 * client.room + PIPE;
+        client.response = realloc(client.response, client.room);
+        CHECK(client.response != NULL);
+    }
+    client.taken += front_read(&front, STREAM, client.response + client.taken, PIPE);
+    if (client.taken >= client.leave_after)
+        front_set(&front, STREAM, GB_CLOSED);
+}
+
+static bool is_done(void)
+{
+    return atomic_load(&front.stream[STREAM].word) >> GB_STATE_SHIFT == GB_DONE;
+}
+
+static void *live(void *unused)
+{
+    while (!is_done()) {
+        give();
+        take();
+        usleep(20);
+    }
+    return unused;
+}
+
+// Runs one request. With `piece` 0 the whole request is there before, and nobody
+// takes the response until it is over: both must fit into a pipe. Returns the
+// outcome; *response and *size are good until the next call.
+SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int end, size_t leave_after,
+                        const uint8_t **response, size_t *response_size)
+{
+    pthread_t thread;
+    bool alive = piece > 0;
+    reset_stream();
+    client = (struct client){request, size, 0, alive ? piece : size, leave_after, end, client.response, 0, client.room};
+    if (leave_after == 0)
+        front_set(&front, STREAM, GB_CLOSED);
+    give();
+    struct gb_hint hint = front_queue(&front, STREAM);
+    CHECK(gb_claim_take(&claim, &hint));
+    if (alive)
+        CHECK(pthread_create(&thread, NULL, live, NULL) == 0);
+    gb_wsgi_run(&claim);
+    CHECK(gb_py.PyErr_Occurred() == NULL);
+    CHECK(is_done() && claim.word == 0);
+    if (alive)
+        CHECK(pthread_join(thread, NULL) == 0);
+    while ((uint32_t)atomic_load(&front.stream[STREAM].response.written) != atomic_load(&front.stream[STREAM].response.read))
+        take();
+    *response = client.response;
+    *response_size = client.taken;
+    return atomic_load(&front.stream[STREAM].outcome);
+}
+
+// Bytes that the running request has written so far.
+SHOWN uint32_t test_written(void)
+{
+    return (uint32_t)atomic_load(&front.stream[STREAM].response.written);
+}
+
+// The client leaves, in the middle of the running request.
+SHOWN void test_leave(void)
+{
+    front_set(&front, STREAM, GB_CLOSED);
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Tests the WSGI interface inside every CPython of this machine.
+# usage: pyhost/ctest/wsgi.sh [--asan] [PYTHON...]
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+host=$here/..
+flags=
+preload=
+if [ "${1:-}" = --asan ]; then
+    shift
+    flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+    preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+    # What Python keeps until its end is no leak; PYTHONMALLOC lets the sanitizer see each object.
+    export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
+fi
+if [ $# -eq 0 ]; then
+    for python in /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+            set -- "$@" "$python"
+        fi
+    done
+fi
+if [ $# -eq 0 ]; then
+    set -- python3
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck disable=SC2086 # the flags are words
+gcc -std=gnu11 -D_GNU_SOURCE -DGB_SHARED_LIBRARY -g -O1 -Wall -Wextra -Werror $flags -fPIC -shared -fvisibility=hidden \
+    -o "$work/wsgi.so" "$here/wsgi.c" "$here/front.c" "$host"/*.c -ldl -lpthread
+for python in "$@"; do
+    LD_PRELOAD=$preload "$python" "$here/wsgi.py" "$work/wsgi.so"
+done
