@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,9 +22,9 @@ BIN = os.path.join(ROOT, ".tools", "bench", "bin")
 TICK = os.sysconf("SC_CLK_TCK")
 
 BJOERN = """
-import sys, app, bjoern
+import sys, importlib, bjoern
 try:
-    bjoern.run(getattr(app, sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+    bjoern.run(importlib.import_module(sys.argv[1]).app, "127.0.0.1", int(sys.argv[2]))
 except KeyboardInterrupt:
     pass
 """
@@ -32,16 +33,16 @@ except KeyboardInterrupt:
 def commands(application, port, workers):
     """The command line of each server for the application on the port."""
     python, w = os.path.join(BIN, "python"), str(workers)
-    gobridge = [os.path.join(ROOT, "bin", "gobridge"), "run", "app:" + application, "--python", python,
+    gobridge = [os.path.join(ROOT, "bin", "gobridge"), "run", application + ":app", "--python", python,
                 "--bind", "127.0.0.1:%d" % port, "--workers", w, "--log-level", "error"]
     servers = {
         "gobridge": gobridge,
         "granian": [os.path.join(BIN, "granian"), "--interface", "wsgi", "--port", str(port), "--workers", w,
-                    "--blocking-threads", "1", "--no-log", "app:" + application],
-        "uwsgi": [os.path.join(BIN, "uwsgi"), "--http11-socket", "127.0.0.1:%d" % port, "--module", "app:" + application,
+                    "--blocking-threads", "1", "--no-log", application + ":app"],
+        "uwsgi": [os.path.join(BIN, "uwsgi"), "--http11-socket", "127.0.0.1:%d" % port, "--module", application + ":app",
                   "--processes", w, "--master", "--disable-logging", "--log-master-req-stream", "--logto", os.devnull],
         "gunicorn": [os.path.join(BIN, "gunicorn"), "--bind", "127.0.0.1:%d" % port, "--workers", w,
-                     "--log-level", "error", "app:" + application],
+                     "--log-level", "error", application + ":app"],
     }
     if workers == 1:
         servers["bjoern"] = [python, "-c", BJOERN, application, str(port)]
@@ -89,6 +90,8 @@ def wait_until_served(process, url):
             with urllib.request.urlopen(url, timeout=5) as answer:
                 assert answer.read() == b"Hello, world!\n"
                 return
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
@@ -114,9 +117,12 @@ def wrk(url, seconds, connections):
     }
 
 
-def measure(command, port, options):
-    """One server, once: started, warmed, measured, ended."""
-    process = subprocess.Popen(command, cwd=HERE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+def measure(name, port, options):
+    """One server, once: started, warmed, measured, ended. What it says goes to build/bench."""
+    os.makedirs(os.path.join(ROOT, "build", "bench"), exist_ok=True)
+    with open(os.path.join(ROOT, "build", "bench", name + ".log"), "w") as log:
+        process = subprocess.Popen(commands(options.application, port, options.workers)[name], cwd=HERE,
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     url = "http://127.0.0.1:%d/" % port
     try:
         wait_until_served(process, url)
@@ -137,7 +143,7 @@ def measure(command, port, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--application", choices=["hello", "flask"], default="hello")
+    parser.add_argument("--application", choices=["hello", "flasked"], default="hello")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
@@ -150,7 +156,7 @@ def main():
             if options.only and name not in options.only:
                 continue
             port = free_port()
-            result = measure(commands(options.application, port, options.workers)[name], port, options)
+            result = measure(name, port, options)
             results.setdefault(name, []).append(result)
             if result["errors"]:
                 print("%s: %s" % (name, result["errors"]), file=sys.stderr)
