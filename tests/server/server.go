@@ -1,0 +1,256 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Patience is how long anything that the server does in a moment may take.
+const Patience = 3 * time.Minute
+
+// Config says what to run. The zero value of a field is its default.
+type Config struct {
+	Binary      string   // default: bin/gobridge of this repository
+	Application string   // module:attribute
+	Dir         string   // where it runs
+	Bind        string   // default: a free port on 127.0.0.1
+	Args        []string // further arguments of gobridge run
+	Env         []string // variables set on top of the test's own
+}
+
+// Server is a gobridge that serves, or that has served.
+type Server struct {
+	Ready string // the line that it printed
+
+	process          *exec.Cmd
+	network, address string
+	output, log      record
+	ended            chan struct{}
+}
+
+// served finds the address in the line that says the server is ready.
+var served = regexp.MustCompile(` on (?:http://([^\s,/]+)|unix:([^\s,]+))/?,? .*with `)
+
+// Start runs gobridge until it serves. An error holds what it wrote.
+func Start(c Config) (*Server, error) {
+	s, err := Run(c)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-s.output.first:
+	case <-s.ended:
+	case <-time.After(Patience):
+	}
+	s.Ready = strings.TrimSpace(s.output.String())
+	m := served.FindStringSubmatch(s.Ready)
+	if m == nil {
+		s.Kill()
+		return nil, fmt.Errorf("the server did not start (exit code %d):\n%s%s", s.Wait(), s.Output(), s.Log())
+	}
+	if s.network, s.address = "tcp", m[1]; m[1] == "" {
+		s.network, s.address = "unix", m[2]
+	}
+	return s, nil
+}
+
+// Run starts gobridge and does not wait for it to serve.
+func Run(c Config) (*Server, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	binary := c.Binary
+	if binary == "" {
+		binary = filepath.Join(root, "bin", "gobridge")
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return nil, fmt.Errorf("%w (make build brings it)", err)
+	}
+	bind := c.Bind
+	if bind == "" {
+		bind = "127.0.0.1:0"
+	}
+	args := append([]string{"run", c.Application, "--bind", bind}, c.Args...)
+	s := &Server{process: exec.Command(binary, args...), output: newRecord(), log: newRecord(), ended: make(chan struct{})}
+	s.process.Dir = c.Dir
+	s.process.Env = append(environment(), c.Env...)
+	s.process.Stdout, s.process.Stderr = &s.output, &s.log
+	s.process.WaitDelay = 30 * time.Second // what an application leaves behind may hold the pipes
+	if err := s.process.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		// The error says no more than ProcessState, which Wait asks. The pipes are read
+		// until workers that live a moment longer have closed them.
+		_ = s.process.Wait()
+		close(s.ended)
+	}()
+	return s, nil
+}
+
+// environment is the test's own, without what would change which Python is found, or
+// leave files in the source folders.
+func environment() (kept []string) {
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if name != "VIRTUAL_ENV" && !strings.HasPrefix(name, "GOBRIDGE_") && !strings.HasPrefix(name, "PYTHON") {
+			kept = append(kept, v)
+		}
+	}
+	return append(kept, "PYTHONDONTWRITEBYTECODE=1")
+}
+
+// Root is the repository's folder.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("no folder above has a go.mod")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
+
+// Dial connects to the server.
+func (s *Server) Dial() (net.Conn, error) { return net.Dial(s.network, s.address) }
+
+// Address is the HOST:PORT or the path that it listens on.
+func (s *Server) Address() string { return s.address }
+
+// URL is that of a path on the server; for Client alone if it listens on a unix socket.
+func (s *Server) URL(path string) string {
+	if s.network == "unix" {
+		return "http://localhost" + path
+	}
+	return "http://" + s.address + path
+}
+
+// Client returns an HTTP client that connects to this server, whatever the URL's host is.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return s.Dial() },
+	}}
+}
+
+// Log is what the server and its application have written to standard error.
+func (s *Server) Log() string { return s.log.String() }
+
+// Output is what they have written to standard output.
+func (s *Server) Output() string { return s.output.String() }
+
+// AwaitLog waits until the pattern is in the log, and returns the match with its groups.
+func (s *Server) AwaitLog(pattern string) ([]string, error) {
+	want := regexp.MustCompile(pattern)
+	var m []string
+	err := Await(func() bool {
+		m = want.FindStringSubmatch(s.Log())
+		return m != nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%q never came into the log:\n%s", pattern, s.Log())
+	}
+	return m, nil
+}
+
+// Await waits until done says yes.
+func Await(done func() bool) error {
+	for end := time.Now().Add(Patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			return errors.New("what was waited for never came")
+		}
+	}
+	return nil
+}
+
+// Pid is the front's.
+func (s *Server) Pid() int { return s.process.Process.Pid }
+
+// Signal sends the front a signal.
+func (s *Server) Signal(sig syscall.Signal) error { return s.process.Process.Signal(sig) }
+
+// Wait waits until the server has ended and returns its exit code, -1 if a signal ended it.
+func (s *Server) Wait() int {
+	select {
+	case <-s.ended:
+	case <-time.After(Patience):
+		s.Kill()
+		<-s.ended
+	}
+	return s.process.ProcessState.ExitCode()
+}
+
+// Alive says whether the server has not ended.
+func (s *Server) Alive() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop has the server drain and end; anything but a good end is an error.
+func (s *Server) Stop() error {
+	if err := s.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if code := s.Wait(); code != 0 {
+		return fmt.Errorf("the server ended with %d instead of 0:\n%s", code, tail(s.Log(), 4000))
+	}
+	return nil
+}
+
+// Kill ends the server at once, if it runs.
+func (s *Server) Kill() { s.process.Process.Kill() }
+
+func tail(text string, n int) string { return text[max(0, len(text)-n):] }
+
+// record keeps what a process writes.
+type record struct {
+	mu    *sync.Mutex
+	text  *strings.Builder
+	first chan struct{} // closed when there is a whole line
+}
+
+func newRecord() record {
+	return record{mu: new(sync.Mutex), text: new(strings.Builder), first: make(chan struct{})}
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if strings.Contains(string(b), "\n") && !strings.Contains(r.text.String(), "\n") {
+		close(r.first)
+	}
+	return r.text.Write(b)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// Lines calls f for each line of the text.
+func Lines(text string, f func(string)) {
+	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
+		f(lines.Text())
+	}
+}
