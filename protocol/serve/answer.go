@@ -56,7 +56,7 @@ func (c *conn) advance() bool {
 	head := len(out)
 	out, a, b := c.appendBody(out)
 	r.out = out[:0]
-	if head > 0 && w.over && !w.close && w.tooMuchLeft(&r.server.settings) {
+	if head > 0 && w.over && !w.close && w.mayBeMuchLeft(&r.server.settings) {
 		w.close = true
 		w.pending = append(c.appendHead(w.pending, w.x.Head()), out[head:]...)
 		return c.flush()
@@ -166,7 +166,8 @@ func (c *conn) appendEnd(out []byte) []byte {
 			c.complain("a response is shorter than its Content-Length says: the connection is closed, so that the client sees it")
 		}
 	default:
-		w.over, w.cut = true, true
+		// A client that has the whole answer needs no sign that its end failed.
+		w.over, w.cut = true, !(w.framing == http1.Empty || w.framing == http1.Counted && w.due == 0)
 	}
 	return out
 }
@@ -259,6 +260,11 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 func (w *work) tooMuchLeft(s *Settings) bool {
 	return w.body == bodyCounted && w.left > s.UnreadSize
 }
+
+// mayBeMuchLeft is tooMuchLeft as far as one can know it while the answer's head is
+// written: how long a chunked body is nobody knows. The client must be told with the
+// head, or it would send its next request behind the body.
+func (w *work) mayBeMuchLeft(s *Settings) bool { return w.body == bodyChunked || w.tooMuchLeft(s) }
 
 // tooLong drops what an application sends behind the length that it has said.
 func (c *conn) tooLong() {

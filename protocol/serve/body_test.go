@@ -182,14 +182,20 @@ func TestUnreadBodies(t *testing.T) {
 		s := start(t, reactors, demo)
 		t.Run("small", func(t *testing.T) {
 			c := s.dial(t)
-			for _, framed := range []string{
-				"Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000),
-				"Transfer-Encoding: chunked\r\n\r\n" + string(chunked(pattern(100000), 999)),
-			} {
-				c.send("POST /unread HTTP/1.1\r\nHost: x\r\n" + framed + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+			for range 2 {
+				c.send("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000) +
+					"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
 				c.want("POST", 200, "no")
 				c.want("GET", 200, "hello")
 			}
+		})
+		t.Run("chunked", func(t *testing.T) { // it could be of any length: the client is told to leave
+			c := s.dial(t)
+			c.send("POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + string(chunked(pattern(100000), 999)))
+			if r := c.want("POST", 200, "no"); !r.Close {
+				t.Fatal("the client is not told that the connection ends")
+			}
+			c.wantEnd()
 		})
 		for name, header := range map[string]string{"large": "Content-Length: 8000000", "endless": "Transfer-Encoding: chunked"} {
 			t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func (c *conn) refuse(a *refusal) {
 func (c *conn) appendRefusal(a *refusal) {
 	w := c.work
 	w.refused = a.close
-	w.close = w.close || a.close
+	w.close = w.close || a.close || w.mayBeMuchLeft(&c.r.server.settings)
 	text := a.text + "\n"
 	lines := append([]byte("Content-Type: text/plain; charset=utf-8\r\nContent-Length: "), strconv.Itoa(len(text))...)
 	if wait := c.r.server.settings.RetryAfter; a.retry && wait > 0 {

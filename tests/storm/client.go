@@ -17,6 +17,7 @@ type client struct {
 
 	conn net.Conn
 	in   *bufio.Reader
+	last *request // answered on this connection before
 }
 
 func (c *client) run(end time.Time) {
@@ -32,6 +33,12 @@ func (c *client) run(end time.Time) {
 			c.conn.Close()
 			c.conn = nil
 		}
+		for _, r := range batch {
+			if r.outcome == wrong && c.last != nil {
+				r.detail += fmt.Sprintf(" (behind %s of %d bytes, slow %v: %v)", c.last.kind, c.last.size, c.last.slow, c.last.outcome)
+			}
+			c.last = r
+		}
 		c.books.enter(batch)
 	}
 	if c.conn != nil {
@@ -45,7 +52,7 @@ func (c *client) connect() bool {
 		c.books.refused(err)
 		return false
 	}
-	c.conn, c.in = conn, bufio.NewReader(conn)
+	c.conn, c.in, c.last = conn, bufio.NewReader(conn), nil
 	return true
 }
 

@@ -72,11 +72,11 @@ func storm(o *options) (wrong []string, err error) {
 	books := newBooks()
 	// What is in use before: after a first taste of every kind of request, so that what
 	// the server keeps for good is there.
-	load(o, s, books, 2*time.Second, nil)
+	load(o, s, books, 0, 2*time.Second, nil)
 	before := s.settle()
 	kills := &chaos{server: s, random: rand.New(rand.NewPCG(o.seed, 1)), killed: map[int]bool{}}
 	fmt.Printf("storm: %d connections for %v, %d workers of %d threads, seed %d\n", o.connections, o.duration, o.workers, o.threads, o.seed)
-	load(o, s, books, o.duration, kills)
+	load(o, s, books, 1, o.duration, kills)
 	after := s.settle()
 	wrong = append(wrong, leftovers(before, after, o)...)
 	if err := s.stop(); err != nil {
@@ -96,7 +96,8 @@ func storm(o *options) (wrong []string, err error) {
 }
 
 // load runs all connections for a while, with kills beside them if there are to be any.
-func load(o *options, s *server, books *books, d time.Duration, kills *chaos) {
+// Each phase has random numbers, and so nonces, of its own.
+func load(o *options, s *server, books *books, phase uint64, d time.Duration, kills *chaos) {
 	end := time.Now().Add(d)
 	var clients, chaos sync.WaitGroup
 	over := make(chan struct{})
@@ -104,7 +105,7 @@ func load(o *options, s *server, books *books, d time.Duration, kills *chaos) {
 		chaos.Go(func() { kills.run(o, over) })
 	}
 	for i := range o.connections {
-		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, uint64(100+i))), mixed: i%2 == 1}
+		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, 1000*phase+uint64(100+i))), mixed: i%2 == 1}
 		clients.Go(func() { c.run(end) })
 	}
 	time.Sleep(time.Until(end))
