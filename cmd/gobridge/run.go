@@ -105,6 +105,7 @@ func (v *service) run() error {
 		return errors.Join(err, v.bridge.Drain(context.Background()))
 	}
 	v.server.Serve()
+	v.tellUsage()
 	fmt.Fprintln(v.out, v.readyLine(listeners))
 	return v.stop(<-v.signals)
 }
@@ -213,7 +214,8 @@ func (v *service) stop(sig os.Signal) error {
 	drained := v.bridge.Drain(ctx)
 	closed := v.server.Close()
 	if cut != nil {
-		return &exitError{exitCut, fmt.Errorf("%w: %w", context.Cause(ctx), cut)}
+		v.log.Debug().Err(cut).Msg("connections were cut")
+		return &exitError{exitCut, fmt.Errorf("stopped before every request was answered: %w", context.Cause(ctx))}
 	}
 	if drained != nil { // every request was answered
 		v.log.Warn().Err(drained).AnErr("because", context.Cause(ctx)).Msg("the workers' exit handlers were cut short")
