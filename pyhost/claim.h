@@ -32,7 +32,7 @@ struct gb_claim {
     bool expect_told;            // the front knows that the body of an Expect request is wanted
     struct gb_reader request;
     struct gb_writer response;
-    uint8_t *variables;          // owned; reused from one request to the next
+    uint8_t *variables; // owned; reused from one request to the next
     size_t variables_room;
 };
 

@@ -26,7 +26,7 @@
 
 static struct {
     struct gb_segment *segment;
-    int sleepers;         // epoll set that holds the doorbell
+    int sleepers; // epoll set that holds the doorbell
     atomic_bool draining;
 
     pthread_mutex_t lock; // for what follows and for taking; nobody waits for the GIL under it
@@ -107,7 +107,8 @@ static bool sleep_on_doorbell(void)
     struct epoll_event event;
     bool interrupted = epoll_wait(crew.sleepers, &event, 1, -1) < 0;
     if (interrupted && errno != EINTR)
-        gb_worker_fail(GB_EXIT_HOST, "the doorbell is gone: has the application closed descriptors that are not its own?");
+        gb_worker_fail(GB_EXIT_HOST,
+                       "the doorbell is gone: has the application closed descriptors that are not its own?");
     pthread_mutex_lock(&crew.lock);
     crew.idle--;
     crew.up++;
@@ -214,10 +215,12 @@ static void introduce(const char *name)
     gb_py.Py_DecRef(threading);
 }
 
-static void *thread_main(void *number)
+static void *thread_main(void *unused)
 {
+    static atomic_uint others;
     char name[16];
-    snprintf(name, sizeof name, "wsgi-%u", (unsigned)(uintptr_t)number);
+    (void)unused;
+    snprintf(name, sizeof name, "wsgi-%u", atomic_fetch_add(&others, 1) + 2);
     prctl(PR_SET_NAME, name);
     // One outer Ensure for the thread's whole life: its state, and with it what
     // the application keeps per thread, stays the same from request to request.
@@ -245,8 +248,7 @@ static unsigned start_threads(pthread_t *thread, unsigned threads)
     if (pthread_attr_init(&attributes) != 0)
         return started;
     if (pthread_attr_setstacksize(&attributes, THREAD_STACK) == 0)
-        while (started < threads &&
-               pthread_create(&thread[started], &attributes, thread_main, (void *)(uintptr_t)(started + 1)) == 0)
+        while (started < threads && pthread_create(&thread[started], &attributes, thread_main, NULL) == 0)
             started++;
     pthread_attr_destroy(&attributes);
     return started;
@@ -258,8 +260,10 @@ const char *gb_crew_run(struct gb_segment *s, unsigned threads)
     if (!watch_doorbell())
         return "the doorbell cannot be watched";
     pthread_t *thread = calloc(threads, sizeof *thread);
-    if (thread == NULL || start_threads(thread, threads) < threads)
+    if (thread == NULL || start_threads(thread, threads) < threads) {
+        free(thread); // the process ends with this text, and those that did start with it
         return "the request threads cannot be started";
+    }
 
     serve(true);
 

@@ -56,8 +56,8 @@ static int configure(const struct init_config *f, PyInitConfig *config, const ch
         const char *name;
         int64_t value;
     } settings[] = {
-        {"isolated", 0},       {"use_environment", 1}, {"user_site_directory", 1},     {"safe_path", 0},
-        {"configure_locale", 1}, {"utf8_mode", 1},     {"install_signal_handlers", 0}, {"buffered_stdio", 0},
+        {"isolated", 0},         {"use_environment", 1}, {"user_site_directory", 1},     {"safe_path", 0},
+        {"configure_locale", 1}, {"utf8_mode", 1},       {"install_signal_handlers", 0}, {"buffered_stdio", 0},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (f->set_int(config, settings[i].name, settings[i].value) < 0)

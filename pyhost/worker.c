@@ -103,7 +103,8 @@ static void say_hello(void)
     struct gb_message hello = {.kind = GB_MSG_HELLO, .a = (uint64_t)getpid()};
     int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (pidfd < 0)
-        gb_worker_fail(GB_EXIT_HOST, "pidfd_open failed: gobridge needs Linux 5.3 or newer, and a sandbox that allows it");
+        gb_worker_fail(GB_EXIT_HOST,
+                       "pidfd_open failed: gobridge needs Linux 5.3 or newer, and a sandbox that allows it");
     if (!gb_send(worker.control, &hello, NULL, pidfd))
         _exit(0); // nobody is there to work for
     close(pidfd);
@@ -179,8 +180,8 @@ static void offer_to_oom_killer(void)
     if (fd < 0)
         return;
     if (read(fd, text, sizeof text - 1) > 0) {
-        int score = atoi(text) + 100;
-        dprintf(fd, "%d", score < 1000 ? score : 1000);
+        long score = strtol(text, NULL, 10) + 100;
+        dprintf(fd, "%ld", score < 1000 ? score : 1000);
     }
     close(fd);
 }

@@ -63,15 +63,20 @@ static void forget_variable(void)
     gb_py.Py_DecRef(os);
 }
 
+static const char *setting(const char *name)
+{
+    const char *value = gb_packet_setting(&packet, name);
+    return value != NULL ? value : "";
+}
+
 static void boot(int control)
 {
     char error[1024] = "";
-    const char *library = gb_packet_setting(&packet, "library");
-    const char *program = gb_packet_setting(&packet, "program");
+    const char *library = setting("library"), *program = setting("program");
     int fd = gb_packet_take(&packet, 0);
     char *helper = fd >= 0 ? read_text(fd) : NULL;
     gb_packet_drop(&packet);
-    if (helper == NULL || library == NULL || program == NULL)
+    if (helper == NULL)
         fail(control, "boot: not the message that was expected");
     close(fd);
     if (!gb_start_python(library, program, error, sizeof error))

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ROUND(n, to) (((n) + (to) - 1) / (to) * (to))
+#define ROUND(n, to) (((n) + (to)-1) / (to) * (to))
 
 static uint64_t lay_out(struct gb_header *h)
 {
@@ -60,7 +60,8 @@ void front_close(struct front *f)
 
 struct gb_hint front_queue(struct front *f, uint32_t stream)
 {
-    uint64_t word = (uint64_t)GB_QUEUED << GB_STATE_SHIFT | (uint64_t)INCARNATION << GB_INCARNATION_SHIFT | ++f->sequence;
+    uint64_t word =
+        (uint64_t)GB_QUEUED << GB_STATE_SHIFT | (uint64_t)INCARNATION << GB_INCARNATION_SHIFT | ++f->sequence;
     uint32_t put = atomic_load(&f->worker->put);
     struct gb_hint hint = {.word = word, .stream = stream};
     atomic_store(&f->stream[stream].word, word);
@@ -116,7 +117,8 @@ void front_set(struct front *f, uint32_t stream, uint32_t flags)
 {
     struct gb_stream *s = &f->stream[stream];
     atomic_fetch_or(&s->front, flags);
-    if (atomic_load(&s->request.reader_waits) == GB_WAITS_BELL || atomic_load(&s->response.writer_waits) == GB_WAITS_BELL)
+    if (atomic_load(&s->request.reader_waits) == GB_WAITS_BELL ||
+        atomic_load(&s->response.writer_waits) == GB_WAITS_BELL)
         ring_bell(s);
 }
 

@@ -44,8 +44,8 @@ static uint64_t next(size_t bytes)
 // ---- The memory.
 
 static uint8_t *memory;
-static struct gb_header layout;      // of a sound segment
-static struct gb_segment *current;   // what the worker made of the memory; NULL: it refused
+static struct gb_header layout;    // of a sound segment
+static struct gb_segment *current; // what the worker made of the memory; NULL: it refused
 static unsigned sleeps;
 
 static void lay_out(void)
@@ -122,6 +122,7 @@ static void poke(struct gb_stream *s, unsigned field, uint64_t value)
 {
     struct gb_worker *w = current->worker;
     struct gb_hint *hint = &w->inbox[value % current->inbox_entries];
+    // clang-format off
     switch (field % 16) {
     case 0: atomic_store(&s->word, value); break;
     case 1: s->reactor = (uint32_t)value; break;
@@ -140,6 +141,7 @@ static void poke(struct gb_stream *s, unsigned field, uint64_t value)
     case 14: memcpy(memory + value % (layout.size - 8), &value, 8); break;
     case 15: atomic_store((_Atomic uint64_t *)(current->news + value % 512 / 8 * 8), value); break;
     }
+    // clang-format on
 }
 
 // Carries out one entry of the input, if there is one.
@@ -150,6 +152,7 @@ static void act(void)
     unsigned what = (unsigned)next(1);
     uint32_t stream = (uint32_t)next(1) % current->streams;
     struct gb_stream *s = &current->stream[stream];
+    // clang-format off
     switch (what % 8) {
     case 0: break; // the worker is quicker
     case 1: queue(stream, what); break;
@@ -160,6 +163,7 @@ static void act(void)
     case 6: poke(s, what >> 3, ~next(1)); break;
     case 7: atomic_fetch_or(&s->front, what >> 3 & 3); break;
     }
+    // clang-format on
 }
 
 void gb_step_reached(const char *label)
@@ -216,6 +220,7 @@ static void run(struct gb_claim *c)
     for (unsigned turns = 0; turns < 32 && left > 0; turns++) {
         unsigned what = (unsigned)next(1);
         size_t n = (what >> 3) * sizeof bytes / 31;
+        // clang-format off
         switch (what % 6) {
         case 0: (void)gb_request_try(c, bytes, n); break;
         case 1: (void)gb_request_wait(c); break;
@@ -224,6 +229,7 @@ static void run(struct gb_claim *c)
         case 4: (void)gb_response_try(c, bytes, n, true); break;
         case 5: (void)gb_claim_closed(c); break;
         }
+        // clang-format on
     }
     gb_claim_finish(c, GB_FINISHED);
 }
