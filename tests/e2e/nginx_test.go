@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"gobridge/tests/server"
+)
+
+// nginxConfig passes everything to one gobridge on a unix socket, in the two ways in which
+// nginx can deal with uploads. It listens on sockets too: no port can be taken meanwhile.
+const nginxConfig = `
+daemon off;
+worker_processes 1;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_max_body_size 100m;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	proxy_http_version 1.1;
+	proxy_set_header Connection "";
+	proxy_set_header Host $http_host;
+	upstream app {
+		server unix:%[2]s;
+		keepalive 8;
+	}
+	server {
+		listen unix:%[1]s/buffered;
+		location / { proxy_pass http://app; }
+	}
+	server {
+		listen unix:%[1]s/streamed;
+		location / {
+			proxy_pass http://app;
+			proxy_request_buffering off;
+			proxy_buffering off;
+		}
+	}
+}
+`
+
+func TestDjangoBehindNginx(t *testing.T) {
+	dir, account := unprivileged(t)
+	python := anyPython(t)
+	s := start(t, server.Config{
+		Application: "mysite.wsgi:application", Dir: root(t, "examples", "django"), Bind: "unix:" + filepath.Join(dir, "app"),
+		Args: []string{"--python", python, "--workers", "2"}, Env: []string{"DATA_DIR=" + djangoData(t, python)},
+	})
+	startNginx(t, dir, account, s.Address())
+	for _, way := range []string{"buffered", "streamed"} {
+		t.Run(way, func(t *testing.T) {
+			client := &http.Client{Transport: &http.Transport{
+				DialContext: func(context.Context, string, string) (net.Conn, error) {
+					return net.Dial("unix", filepath.Join(dir, way))
+				},
+			}}
+			visitDjango(t, newBrowser(t, client, "http://localhost"), way)
+		})
+	}
+}
+
+// unprivileged makes a folder for a peer, and the account that it runs as, to which the
+// folder belongs: nobody's if the tests run as root.
+func unprivileged(t *testing.T) (dir string, account *syscall.Credential) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gobridge-nginx")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if os.Getuid() != 0 {
+		return dir, nil
+	}
+	nobody, err := user.Lookup("nobody")
+	must(t, err)
+	uid, err := strconv.Atoi(nobody.Uid)
+	must(t, err)
+	gid, err := strconv.Atoi(nobody.Gid)
+	must(t, err)
+	must(t, os.Chown(dir, uid, gid))
+	return dir, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+// startNginx runs nginx until the end of the test, and wants it to have had nothing to
+// complain about.
+func startNginx(t *testing.T, dir string, account *syscall.Credential, upstream string) {
+	t.Helper()
+	config := filepath.Join(dir, "nginx.conf")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, upstream), 0o644))
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		program = "/usr/sbin/nginx" // which is not on everyone's PATH
+	}
+	nginx := exec.Command(program, "-p", dir, "-c", config, "-e", "stderr")
+	nginx.Dir = dir
+	nginx.SysProcAttr = &syscall.SysProcAttr{Credential: account}
+	log := new(lockedBuffer)
+	nginx.Stderr = log
+	must(t, nginx.Start())
+	t.Cleanup(func() {
+		if err := nginx.Process.Signal(syscall.SIGQUIT); err != nil {
+			t.Error(err)
+		}
+		if err := nginx.Wait(); err != nil {
+			t.Errorf("nginx: %v", err)
+		}
+		for line := range strings.Lines(log.String()) {
+			// That an upload is kept in a file is told as a warning.
+			if !strings.Contains(line, "is buffered to a temporary file") && !strings.Contains(line, "[notice]") {
+				t.Errorf("nginx: %s", line)
+			}
+		}
+	})
+	err = server.Await(func() bool {
+		conn, err := net.Dial("unix", filepath.Join(dir, "streamed"))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	if err != nil {
+		t.Fatalf("nginx does not listen: %s", log)
+	}
+}
+
+// lockedBuffer is a buffer that a process may write while it is read.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.String()
+}
