@@ -58,7 +58,7 @@ func TestChunksByteByByte(t *testing.T) {
 	s := start(t, 1, demo)
 	c := s.dial(t)
 	for range 2 {
-		go c.sendBytes("POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + string(chunked(pattern(600), 37)))
+		c.sendBytes("POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + string(chunked(pattern(600), 37)))
 		c.want("POST", 200, string(pattern(600)))
 	}
 }

@@ -95,7 +95,7 @@ func TestPipelining(t *testing.T) {
 		})
 		t.Run("byte by byte", func(t *testing.T) {
 			c := s.dial(t)
-			go c.sendBytes(all.String())
+			c.sendBytes(all.String())
 			check(c)
 		})
 		t.Run("half closed", func(t *testing.T) {

@@ -171,12 +171,24 @@ func (c *client) send(text string) {
 	}
 }
 
-// sendBytes sends each byte by itself.
-func (c *client) sendBytes(text string) {
-	c.t.Helper()
-	for i := range len(text) {
-		c.send(text[i : i+1])
-	}
+// sending sends in the background; what becomes of it the answer will tell.
+func (c *client) sending(text string) {
+	go io.WriteString(c, text)
+}
+
+// sendBytes sends each byte by itself, in the background. What it returns is closed when
+// all are sent.
+func (c *client) sendBytes(text string) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range len(text) {
+			if _, err := io.WriteString(c, text[i:i+1]); err != nil {
+				return // the test sees what is missing
+			}
+		}
+	}()
+	return done
 }
 
 // answer reads a response whole.

@@ -147,7 +147,7 @@ func TestDeadlines(t *testing.T) {
 			s := start(t, reactors, func(c *call) { <-release; demo(c) }, settings)
 			c := s.dial(t)
 			body := pattern(2 << 20)
-			go c.send(fmt.Sprintf("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+			c.sending(fmt.Sprintf("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 			eventually(t, "the request", func() bool { return s.begun() == 1 })
 			time.Sleep(50 * time.Millisecond)
 			s.advance(time.Hour)

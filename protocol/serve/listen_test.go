@@ -135,7 +135,7 @@ func TestUnixSocketServes(t *testing.T) {
 			for range 3 {
 				c.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
 				c.want("GET", 200, "hello")
-				go c.send("POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 3145728\r\n\r\n" + body)
+				c.sending("POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 3145728\r\n\r\n" + body)
 				c.want("POST", 200, body)
 			}
 			c.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")

@@ -65,11 +65,7 @@ func TestMalformedByteByByte(t *testing.T) {
 		}
 		t.Run(test.name, func(t *testing.T) {
 			c := s.dial(t)
-			sent := make(chan struct{})
-			go func() {
-				defer close(sent)
-				c.sendBytes(test.request)
-			}()
+			sent := c.sendBytes(test.request)
 			c.want("GET", test.status, "*")
 			<-sent
 			c.finish()

@@ -1,0 +1,162 @@
+package serve
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+
+	"gobridge/bridge"
+)
+
+// instantPort answers each request in the turn that begins it, and allocates nothing:
+// what is measured before it is the reactor.
+type instantPort struct {
+	*fakePort
+	head  bridge.ResponseHead
+	body  []byte
+	begun []*instantExchange
+	spare []*instantExchange
+}
+
+type instantExchange struct {
+	port   *instantPort
+	client bridge.Client
+	left   []byte
+}
+
+func (p *instantPort) NewExchange() Exchange { return &instantExchange{port: p} }
+
+func (p *instantPort) Begin(x Exchange, r *bridge.Request, c bridge.Client) {
+	i := x.(*instantExchange)
+	i.client, i.left = c, p.body
+	p.begun = append(p.begun, i)
+}
+
+func (p *instantPort) Turn() int {
+	p.begun, p.spare = p.spare[:0], p.begun
+	for _, x := range p.spare {
+		x.client.Progress()
+	}
+	return len(p.spare)
+}
+
+func (p *instantPort) Sleep() bridge.Doze {
+	if len(p.begun) > 0 {
+		return bridge.Stay
+	}
+	return bridge.SleepLong
+}
+
+func (x *instantExchange) WriteBody(b []byte) int     { return len(b) }
+func (x *instantExchange) EndBody()                   {}
+func (x *instantExchange) BodyWanted() bool           { return false }
+func (x *instantExchange) Head() *bridge.ResponseHead { return &x.port.head }
+func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
+func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
+func (x *instantExchange) Leave()                     {}
+func (x *instantExchange) State() bridge.State {
+	if len(x.left) > 0 {
+		return bridge.Waiting
+	}
+	return bridge.Finished
+}
+
+const hotRequest = "GET /hello HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n"
+
+// hot starts a server before an instant port and returns one connection to it.
+func hot(t testing.TB, change func(*Settings)) net.Conn {
+	t.Helper()
+	p := &instantPort{fakePort: newFakePort(t, nil), body: []byte("Hello, World!")}
+	p.head = bridge.ResponseHead{Status: 200, Reason: []byte("OK"), BodyLength: int64(len(p.body)),
+		Lines: []byte("Content-Type: text/plain\r\nContent-Length: 13\r\n")}
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := DefaultSettings()
+	change(&settings)
+	s, err := New([]*Listener{l}, []Port{p}, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(l.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// ask sends n requests at once and reads their answers.
+func ask(t testing.TB, conn net.Conn, n int, requests, answers []byte) {
+	t.Helper()
+	if _, err := conn.Write(requests[:n*len(hotRequest)]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, answers); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answerSize asks once and returns the size of an answer, which is always the same.
+func answerSize(t testing.TB, conn net.Conn) int {
+	t.Helper()
+	b := make([]byte, 4096)
+	if _, err := io.WriteString(conn, hotRequest); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; {
+		m, err := conn.Read(b[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n += m; strings.HasSuffix(string(b[:n]), "Hello, World!") {
+			return n
+		}
+	}
+}
+
+// A request costs no allocation, with the access log or without.
+func TestNoAllocationForARequest(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"plain":           func(*Settings) {},
+		"with access log": func(s *Settings) { s.AccessLog = io.Discard },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := hot(t, change)
+			size := answerSize(t, conn)
+			requests, answers := []byte(strings.Repeat(hotRequest, 50)), make([]byte, 50*size)
+			ask(t, conn, 50, requests, answers) // memory is borrowed for the first time
+			const rounds = 100
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range rounds {
+				ask(t, conn, 50, requests, answers)
+				ask(t, conn, 1, requests, answers[:size])
+			}
+			runtime.ReadMemStats(&after)
+			// The rest of the process (timers of the access log, the test itself) allocates a little.
+			if n := after.Mallocs - before.Mallocs; n > rounds*51/10 {
+				t.Fatalf("%d allocations for %d requests", n, rounds*51)
+			}
+		})
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	conn := hot(b, func(*Settings) {})
+	size := answerSize(b, conn)
+	requests, answers := []byte(hotRequest), make([]byte, size)
+	b.ReportAllocs()
+	for b.Loop() {
+		ask(b, conn, 1, requests, answers)
+	}
+}
