@@ -48,6 +48,7 @@ func (b *books) summary() string {
 type accounts struct {
 	begun, ended map[string][]int
 	lost         map[string]int
+	killed       map[int]bool // all that the server has logged as killed
 }
 
 var (
@@ -57,7 +58,7 @@ var (
 
 // accounts reads them, when the server has ended.
 func (s *server) accounts() (*accounts, error) {
-	a := &accounts{begun: map[string][]int{}, ended: map[string][]int{}, lost: map[string]int{}}
+	a := &accounts{begun: map[string][]int{}, ended: map[string][]int{}, lost: map[string]int{}, killed: map[int]bool{}}
 	file, err := os.Open(s.notes)
 	if err != nil {
 		return nil, err
@@ -88,6 +89,7 @@ func (s *server) accounts() (*accounts, error) {
 		if err != nil {
 			return nil, err
 		}
+		a.killed[pid] = true
 		for _, n := range nonceText.FindAllStringSubmatch(line, -1) {
 			a.lost[n[1]] = pid
 		}

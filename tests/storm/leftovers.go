@@ -49,6 +49,16 @@ func (s *server) settle() inUse {
 	}
 }
 
+// rest waits until no stream is in use and all workers are there, and returns what is in use.
+func (s *server) rest(workers int) (now inUse) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if now = s.inUse(); now.streams == 0 && now.line == 0 && now.workers == workers {
+			return now
+		}
+	}
+	return now
+}
+
 func (s *server) inUse() (u inUse) {
 	u.streams, u.line = s.stats()
 	status := fmt.Sprintf("/proc/%d/status", s.pid())

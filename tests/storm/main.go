@@ -19,6 +19,7 @@ type options struct {
 	threads        int
 	killEvery      time.Duration
 	zygoteEvery    time.Duration
+	killpoint      string
 	seed           uint64
 }
 
@@ -32,6 +33,7 @@ func main() {
 	flag.IntVar(&o.threads, "threads", 1, "threads in each worker")
 	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker")
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of the zygote")
+	flag.StringVar(&o.killpoint, "killpoint", "", "LABEL:COUNT: no random kills; the first worker that is at this step for the COUNT-th time ends itself there (a build with the tag killpoints)")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -70,6 +72,9 @@ func storm(o *options) (wrong []string, err error) {
 	}
 	defer s.kill()
 	books := newBooks()
+	if o.killpoint != "" {
+		return killpoint(o, s, books)
+	}
 	// What is in use before: after a first taste of every kind of request, so that what
 	// the server keeps for good is there.
 	load(o, s, books, 0, 2*time.Second, nil)
@@ -79,20 +84,51 @@ func storm(o *options) (wrong []string, err error) {
 	load(o, s, books, 1, o.duration, kills)
 	after := s.settle()
 	wrong = append(wrong, leftovers(before, after, o)...)
-	if err := s.stop(); err != nil {
-		wrong = append(wrong, "the server's end: "+err.Error())
-	}
-	accounts, err := s.accounts()
+	more, accounts, err := closeBooks(s, books, kills.killed)
 	if err != nil {
 		return nil, err
 	}
-	wrong = append(wrong, books.settle(accounts, kills.killed)...)
-	fmt.Printf("storm: %d workers and %d zygotes killed\nstorm: %s\nstorm: before %v\nstorm: after  %v\n",
-		len(kills.killed), kills.zygotes, books.summary(), before, after)
+	fmt.Printf("storm: %d workers and %d zygotes killed, %d deaths logged\nstorm: %s\nstorm: before %v\nstorm: after  %v\n",
+		len(kills.killed), kills.zygotes, len(accounts.killed), books.summary(), before, after)
 	if kills.failed != "" {
 		wrong = append(wrong, kills.failed)
 	}
-	return wrong, nil
+	return append(wrong, more...), nil
+}
+
+// killpoint has one worker end itself at a step of the bridge, amid requests.
+func killpoint(o *options, s *server, books *books) (wrong []string, err error) {
+	load(o, s, books, 0, o.duration, nil)
+	if _, err := os.Stat(s.reached); err != nil {
+		wrong = append(wrong, "no worker has come to the step "+o.killpoint)
+	}
+	if after := s.rest(o.workers); after.streams != 0 || after.line != 0 || after.workers != o.workers {
+		wrong = append(wrong, fmt.Sprintf("not at rest afterwards: %v", after))
+	}
+	more, accounts, err := closeBooks(s, books, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(accounts.killed) != 1 {
+		wrong = append(wrong, fmt.Sprintf("%d deaths are logged instead of one", len(accounts.killed)))
+	}
+	fmt.Printf("storm: killed at %s; %s\n", o.killpoint, books.summary())
+	return append(wrong, more...), nil
+}
+
+// closeBooks ends the server and settles the account; killed are the workers that the storm has
+// killed, nil for those that the log says were killed.
+func closeBooks(s *server, books *books, killed map[int]bool) (wrong []string, a *accounts, err error) {
+	if err := s.stop(); err != nil {
+		wrong = append(wrong, "the server's end: "+err.Error())
+	}
+	if a, err = s.accounts(); err != nil {
+		return nil, nil, err
+	}
+	if killed == nil {
+		killed = a.killed
+	}
+	return append(wrong, books.settle(a, killed)...), a, nil
 }
 
 // load runs all connections for a while, with kills beside them if there are to be any.

@@ -22,6 +22,7 @@ type server struct {
 	process *exec.Cmd
 	address string
 	notes   string // the application's log file
+	reached string // made by the worker that comes to the kill point
 	ended   chan error
 
 	mu  sync.Mutex
@@ -34,11 +35,14 @@ const patience = 60 * time.Second
 var served = regexp.MustCompile(` on http://(\S+?)/? with `)
 
 func startServer(o *options, dir string) (*server, error) {
-	s := &server{notes: filepath.Join(dir, "notes"), ended: make(chan error, 1)}
+	s := &server{notes: filepath.Join(dir, "notes"), reached: filepath.Join(dir, "reached"), ended: make(chan error, 1)}
 	args := []string{"run", "app:application", "--chdir", "tests/storm", "--bind", "127.0.0.1:0",
 		"--workers", strconv.Itoa(o.workers), "--threads", strconv.Itoa(o.threads)}
 	s.process = exec.Command(o.gobridge, append(args, strings.Fields(o.args)...)...)
 	s.process.Env = append(os.Environ(), "STORM_LOG="+s.notes, "PYTHONDONTWRITEBYTECODE=1")
+	if o.killpoint != "" {
+		s.process.Env = append(s.process.Env, "GOBRIDGE_KILLPOINT="+o.killpoint+":"+s.reached)
+	}
 	s.process.Stderr = s
 	out, err := s.process.StdoutPipe()
 	if err != nil {
