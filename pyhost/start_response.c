@@ -144,8 +144,18 @@ bool gb_start_response_line(struct gb_request *r, const char *name, const char *
     return add_line(r, name, strlen(name), value, value_size);
 }
 
+// White space around a value is no part of it (Django's cookies begin with some).
+static void trim(struct text *t)
+{
+    for (; t->size > 0 && (t->data[0] == ' ' || t->data[0] == '\t'); t->size--)
+        t->data++;
+    while (t->size > 0 && (t->data[t->size - 1] == ' ' || t->data[t->size - 1] == '\t'))
+        t->size--;
+}
+
 static bool take_text(struct gb_request *r, struct text *name, struct text *value)
 {
+    trim(value);
     if (!is_token(name)) {
         gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "a header's name is not one: %.200s", name->data);
         return false;
