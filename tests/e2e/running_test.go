@@ -156,3 +156,16 @@ func (c *connection) send(t *testing.T, format string, a ...any) {
 func (c *connection) receive(method string) answer {
 	return read(http.ReadResponse(c.in, &http.Request{Method: method}))
 }
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, text, 0o644))
+}
+
+// linkVenv makes the environment of an interpreter appear elsewhere too.
+func linkVenv(t *testing.T, python, to string) {
+	t.Helper()
+	must(t, os.Symlink(filepath.Dir(filepath.Dir(python)), to))
+}

@@ -1,0 +1,70 @@
+"""Requests that are slow, and requests that end the worker. Each notes its begin."""
+
+import os
+import signal
+import time
+from urllib.parse import parse_qs
+
+TEXT = [("Content-Type", "text/plain")]
+
+
+def note(line):
+    with open(os.environ["NOTES"], "a", encoding="utf-8") as notes:
+        notes.write(line + "\n")
+
+
+def begun(path):
+    note(f"{path} {os.getpid()}")
+
+
+def sleep(seconds):
+    """Sleep, then answer."""
+    time.sleep(seconds)
+    yield b"slept"
+
+
+def half(seconds):
+    """Answer a part, sleep, answer the rest."""
+    yield b"first half, "
+    note("half-sent yes")
+    time.sleep(seconds)
+    yield b"second half"
+
+
+def leave(seconds):
+    os._exit(7)
+
+
+def abort(seconds):
+    os.abort()
+
+
+def overrun(seconds):
+    """A signal that Python does not turn into an exception."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(seconds)
+
+
+def fail(seconds):
+    raise ValueError("failed on purpose")
+
+
+def fail_late(seconds):
+    yield b"a part"
+    raise ValueError("failed on purpose, late")
+
+
+def application(environ, start_response):
+    name = environ["PATH_INFO"].strip("/")
+    seconds = float(parse_qs(environ["QUERY_STRING"]).get("seconds", ["0"])[0])
+    if name == "pid":
+        start_response("200 OK", TEXT)
+        return [str(os.getpid()).encode()]
+    begun(name)
+    pieces = globals()[name](seconds)
+    if name in ("sleep", "half"):
+        start_response("200 OK", TEXT)
+        return pieces
+    if name == "fail_late":
+        start_response("200 OK", TEXT + [("Content-Length", "100")])
+    return pieces

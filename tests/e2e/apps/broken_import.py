@@ -1,0 +1,5 @@
+"""An application whose import fails within another module."""
+
+import json
+
+settings = json.loads("{not json")

@@ -1,0 +1,5 @@
+"""An application that ends its process while it is imported."""
+
+import os
+
+os._exit(9)
