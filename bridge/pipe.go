@@ -54,7 +54,7 @@ func pipePeek(p *pyhost.Pipe, ring []byte) (a, b []byte, err error) {
 	base, write := uint32(word>>32), uint32(word)
 	read := atomic.LoadUint32(&p.Read) // the front's own
 	n := write - read
-	if n > size {
+	if n > size && !plantedBug {
 		return nil, nil, errPipe
 	}
 	a, b = span(ring, (read-base)&(size-1), n)

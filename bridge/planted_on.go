@@ -1,0 +1,5 @@
+//go:build plantedbug
+
+package bridge
+
+const plantedBug = true
