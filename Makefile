@@ -13,7 +13,7 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 HOST_LIBRARY := pyhost/lib/gobridge-host.so
 
 # Our own Go packages that have unit tests; tests/ holds what needs a built binary.
-UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/...
+UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/... ./tests/server/... ./tests/storm/...
 
 # Seconds for each fuzz target and for the storm: in `make test`, and alone.
 FUZZ_SECONDS ?= 60
@@ -43,22 +43,23 @@ setup-run:
 
 .PHONY: test
 test: setup ## everything below, shortly; what CI runs
-	@scripts/suite build lint vet unit fuzz-short model killpoints e2e storm-short
+	@scripts/suite build lint vet unit fuzz-short ctest model killpoints e2e storm-short
 
 .PHONY: unit vet
-unit: ## Go unit tests, and the C tests that they call
+unit: ## Go unit tests, and the C unit tests that they call
 	go test -v -count=1 $(UNITS)
 vet:
 	go vet ./...
 
 .PHONY: test-race
-test-race: setup build ## Go tests with the race detector
+test-race: setup build ## Go unit tests with the race detector
 	go test -race -count=1 $(UNITS)
 
 .PHONY: test-asan
-test-asan: setup build ## C tests, and the end-to-end tests on a host built with ASan and UBSan
+test-asan: setup ## the C host built with ASan and UBSan, with every Python of this machine
 	pyhost/ctest/run.sh address
-	tests/e2e/run --asan
+	pyhost/ctest/drive.sh $$(cat .tools/pythons)
+	pyhost/ctest/wsgi.sh --asan $$(cat .tools/pythons)
 
 .PHONY: fuzz fuzz-short
 fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
@@ -67,24 +68,24 @@ fuzz-short:
 	@scripts/fuzz 5
 
 .PHONY: ctest model killpoints e2e
-ctest: ## the worker's side of the bridge, tested in C under each sanitizer
-	pyhost/ctest/run.sh address
-	pyhost/ctest/run.sh thread
+ctest: ## the C host, driven without Go, in every Python of this machine
+	pyhost/ctest/drive.sh $$(cat .tools/pythons)
+	pyhost/ctest/wsgi.sh $$(cat .tools/pythons)
 model: ## check the bridge's model with spin, and that its mutants fail
 	tests/model/run
 killpoints: ## kill a worker at each of its labelled steps
-	tests/killpoints/run
+	go test -v -count=1 -timeout 30m ./tests/killpoints
 e2e: ## the real binary with real peers, on every interpreter of this machine
-	tests/e2e/run
+	go test -v -count=1 -timeout 30m ./tests/e2e/...
 
 .PHONY: storm storm-short
 storm: setup build ## load with nonces while workers and zygote are killed, STORM_SECONDS (60)
-	tests/storm/run $(STORM_SECONDS)
+	go run ./tests/storm -duration $(STORM_SECONDS)s
 storm-short:
-	tests/storm/run 10
+	go run ./tests/storm -duration 10s
 
 .PHONY: bench
-bench: build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
+bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
 	@scripts/setup bench
 	tests/bench/run
 
