@@ -70,12 +70,6 @@ func ring(fd int) {
 	unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 }
 
-// quiet reads an eventfd back to zero.
-func quiet(fd int) {
-	var n uint64
-	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&n)), 8)
-}
-
 // wake wakes the thread of a worker that sleeps on a stream's bell.
 func wake(s *pyhost.Stream) {
 	const futexWake = 1 // FUTEX_WAKE, shared between processes
