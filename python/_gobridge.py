@@ -7,7 +7,7 @@ meant to be imported by applications.
 import ast
 import difflib
 import importlib
-import importlib.util
+import inspect
 import os
 import sys
 import threading
@@ -124,20 +124,13 @@ def load(spec, directory):
 def enter(directory, spec):
     """Be where the application is to run, with a sys.argv and sys.path as `python` gives them."""
     if directory:
-        os.chdir(directory)
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            raise Wrong(f"{spec}: cannot change to the folder {directory}: {error.strerror}") from None
     here = os.getcwd()
     sys.path[:] = [here] + [p for p in sys.path if p not in ("", here)]
     sys.argv = ["gobridge", spec]
-
-
-def split(spec):
-    """module:attribute, as a pair; the attribute may be missing, or be a call."""
-    module, _, attribute = spec.partition(":")
-    if module.endswith(".py") or "/" in module:
-        stem = (module[:-3] if module.endswith(".py") else module).strip("./").replace("/", ".")
-        fixed = stem + (":" + attribute if attribute else "")
-        raise Wrong(f"{spec}: name the module, not its file: {fixed}")
-    return module, attribute
 
 
 def find(spec):
@@ -148,75 +141,137 @@ def find(spec):
     found = looked_up(module, attribute, spec)
     if not callable(found):
         raise Wrong(f"{spec}: {attribute} is of type {type(found).__name__} and cannot be called; a WSGI application can")
+    check_call(found, attribute, spec)
     return found
+
+
+def split(spec):
+    """module:attribute, as a pair; the attribute may be missing, or be a call."""
+    module, colon, attribute = spec.partition(":")
+    if not module or (colon and not attribute):
+        raise Wrong(f"{spec!r} names no application: write module:attribute, like mysite.wsgi:application")
+    if module.endswith(".py") or "/" in module:
+        raise Wrong(f"{spec}: name the module, not its file: {as_module(module)}{colon}{attribute}")
+    return module, attribute
+
+
+def as_module(path):
+    """The module in a file's path; the folder that it must be looked for in, if that is another one."""
+    folder, name = os.path.split(path[:-3] if path.endswith(".py") else path)
+    if os.path.isabs(path) or ".." in path.split("/"):
+        return f"--chdir {folder} {name}"
+    return os.path.normpath(os.path.join(folder, name)).replace("/", ".")
+
+
+def check_call(found, attribute, spec):
+    """Refuse what can be called, but not as WSGI calls an application."""
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(getattr(type(found), "__call__", None)):
+        raise Wrong(f"{spec}: {attribute} is an ASGI application (its call is async), and this is the WSGI interface")
+    try:
+        inspect.signature(found, follow_wrapped=False).bind("environ", "start_response")
+    except TypeError as error:
+        made = f": if it makes the application, write {spec}()" if not attribute.endswith(")") else ""
+        raise Wrong(f"{spec}: {attribute} cannot be called with environ and start_response ({error}){made}") from None
+    except Exception:  # pylint: disable=broad-except
+        return  # it does not say how it is called
+
+
+# ---- Its module.
 
 
 def imported(name, spec):
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as missing:
-        if missing.name and (name == missing.name or name.startswith(missing.name + ".")):
+        # Is it the module itself, or one that the application's own code asks for?
+        if missing.name and (name + ".").startswith(missing.name + ".") and trimmed(missing.__traceback__) is None:
             raise Wrong(not_found(name, missing.name, spec)) from None
-        raise  # the module is there, and imports something that is not
+        raise
 
 
 def not_found(name, missing, spec):
-    text = f"{spec}: there is no module {missing!r} in {os.getcwd()} nor in {sys.prefix}."
     parent, _, last = missing.rpartition(".")
-    near = difflib.get_close_matches(last, modules_in(parent), 1)
+    if parent and not hasattr(sys.modules.get(parent), "__path__"):
+        return f"{spec}: there is no module {missing!r}: {parent} is a module, not a package."
+    text = f"{spec}: there is no module {missing!r} in {os.getcwd()} nor in {sys.prefix}."
+    near = nearest(last, modules_in(parent))
     if near:
-        right = name.replace(missing, (parent + "." if parent else "") + near[0], 1)
+        right = name.replace(missing, (parent + "." if parent else "") + near, 1)
         text += f" Did you mean {right}?"
     return text + " Call gobridge in the folder that holds the module, or name that folder with --chdir."
 
 
-def modules_in(parent):
-    """Names of the modules beside the application, or in its package."""
-    try:
-        folder = os.path.join(os.getcwd(), *parent.split(".")) if parent else os.getcwd()
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return [n[:-3] if n.endswith(".py") else n for n in names if n.endswith(".py") or "." not in n]
+def modules_in(package):
+    """Names of the modules in a package, or beside the application."""
+    names = set()
+    for folder in sys.modules[package].__path__ if package else [os.getcwd()]:
+        try:
+            entries = os.listdir(folder)
+        except OSError:
+            continue
+        for entry in entries:
+            stem, dot, ending = entry.partition(".")
+            if stem.isidentifier() and (not dot or ending == "py"):
+                names.add(stem)
+    return sorted(names)
+
+
+# ---- Its attribute.
 
 
 def looked_up(module, attribute, spec):
     """module.a.b, or what module.create(...) returns."""
-    path, arguments, keywords = called(attribute, spec)
+    path, arguments = parsed(attribute, spec)
     found = module
-    for part in path.split("."):
+    for part in path:
         try:
             found = getattr(found, part)
         except AttributeError:
             raise Wrong(no_attribute(module, found, part, spec)) from None
     if arguments is None:
         return found
-    return found(*arguments, **keywords)
+    if not callable(found):
+        raise Wrong(f"{spec}: {'.'.join(path)} is of type {type(found).__name__} and cannot be called")
+    return found(*arguments[0], **arguments[1])
 
 
-def called(attribute, spec):
-    """A call's name and literal arguments; (name, None, None) if it is none."""
-    if not attribute.endswith(")"):
-        return attribute, None, None
+def parsed(attribute, spec):
+    """An attribute's path, and the literal arguments if it is a call, else None."""
     try:
-        call = ast.parse(attribute, mode="eval").body
-        if not isinstance(call, ast.Call):
-            raise ValueError(attribute)
-        arguments = [ast.literal_eval(a) for a in call.args]
-        keywords = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
-    except (SyntaxError, ValueError):
-        raise Wrong(f'{spec}: a factory is called with literals only, like module:create_app("production")') from None
-    return attribute.partition("(")[0].strip(), arguments, keywords
+        tree, arguments = ast.parse(attribute, mode="eval").body, None
+        if isinstance(tree, ast.Call):
+            keywords = {k.arg: ast.literal_eval(k.value) for k in tree.keywords}
+            if None in keywords:
+                raise ValueError("**")
+            arguments = [ast.literal_eval(a) for a in tree.args], keywords
+            tree = tree.func
+        return path_of(tree), arguments
+    except (SyntaxError, TypeError, ValueError):
+        raise Wrong(f"{spec}: {attribute} is neither a name (app, site.app) nor a call with literal arguments "
+                    '(create_app("production"))') from None
+
+
+def path_of(tree):
+    if isinstance(tree, ast.Name):
+        return [tree.id]
+    if isinstance(tree, ast.Attribute):
+        return path_of(tree.value) + [tree.attr]
+    raise ValueError("not a name")
 
 
 def no_attribute(module, found, part, spec):
     where = getattr(found, "__name__", type(found).__name__)
     text = f"{spec}: {where} has no {part!r}."
-    candidates = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-    near = difflib.get_close_matches(part, candidates, 1)
+    holder = found if hasattr(found, "__dict__") else module
+    candidates = [n for n, v in vars(holder).items() if callable(v) and not n.startswith("_")]
+    near = nearest(part, candidates)
     if near:
-        return f"{text} Did you mean {near[0]!r}?"
-    own = [n for n in candidates if getattr(vars(module)[n], "__module__", module.__name__) == module.__name__]
+        return f"{text} Did you mean {near!r}?"
+    own = [n for n in candidates if getattr(vars(holder)[n], "__module__", module.__name__) == module.__name__]
     if own:
         return f"{text} What can be called there: {', '.join(sorted(own)[:10])}."
-    return f"{text} There is nothing in {module.__name__} that can be called ({module.__file__})."
+    return f"{text} There is nothing in it that can be called ({module.__file__})."
+
+
+def nearest(name, names):
+    return next(iter(difflib.get_close_matches(name, names, 1)), None)
