@@ -5,9 +5,12 @@ import "bytes"
 // Chunked takes the chunked coding off a request body (RFC 9112 section 7.1). The zero
 // value is ready; Reset makes it ready for another body.
 type Chunked struct {
-	state    chunkState
-	left     uint64 // bytes of the current chunk still to come
-	trailers int    // bytes of trailers so far
+	state      chunkState
+	left       uint64 // bytes of the current chunk still to come
+	count      int    // its number, from 1
+	extensions int    // bytes of chunk extensions so far
+	trailers   int    // bytes of trailers so far
+	fields     int    // and how many
 }
 
 type chunkState uint8
@@ -22,11 +25,13 @@ const (
 
 // Limits on what carries no body bytes.
 const (
-	chunkDigits   = 16
-	chunkLine     = 4096     // a size with its extensions
-	trailerBytes  = 16 << 10 // all trailers
-	shortestClose = 2        // CR LF
+	chunkDigits    = 16
+	chunkLine      = 4096     // a size with its extensions
+	extensionBytes = 16 << 10 // all extensions of a body: else it could be nearly all extensions
+	trailerBytes   = 16 << 10 // all trailers
 )
+
+const lineEnd = 2 // bytes of CR LF
 
 // Reset makes the decoder ready for another body.
 func (c *Chunked) Reset() { *c = Chunked{} }
@@ -64,40 +69,43 @@ func (c *Chunked) Next(b []byte) (taken int, data []byte, done bool, err error) 
 }
 
 // line returns a line of at most limit bytes without its CR LF, and its size with it; 0
-// when it is not whole yet.
-func line(b []byte, limit int, what string) ([]byte, int, error) {
+// when it is not whole yet. wrong says what is wrong with it, if something is.
+func line(b []byte, limit int) (l []byte, size int, wrong string) {
 	n := bytes.IndexByte(b, '\n')
-	if n < 0 && len(b) > limit || n > limit {
-		return nil, 0, bad("%s is longer than %d bytes", what, limit)
+	switch {
+	case n > limit || n < 0 && len(b) > limit:
+		return nil, 0, "is too long"
+	case n < 0:
+		return nil, 0, ""
+	case n == 0 || b[n-1] != '\r':
+		return nil, 0, "ends with a bare line feed"
 	}
-	if n < 0 {
-		return nil, 0, nil
-	}
-	if n == 0 || b[n-1] != '\r' {
-		return nil, 0, bad("%s ends with a bare line feed", what)
-	}
-	return b[:n-1], n + 1, nil
+	return b[:n-1], n + 1, ""
 }
 
 // size reads a line with a chunk's size and its extensions.
 func (c *Chunked) size(b []byte) (int, error) {
-	l, n, err := line(b, chunkLine, "a chunk's size")
-	if n == 0 || err != nil {
-		return 0, err
+	l, n, wrong := line(b, chunkLine)
+	if wrong != "" {
+		return 0, bad("the size of chunk %d %s", c.count+1, wrong)
 	}
+	if n == 0 {
+		return 0, nil
+	}
+	c.count++
 	digits := 0
 	for c.left = 0; digits < len(l) && chars[l[digits]]&isHex != 0; digits++ {
 		c.left = c.left<<4 | uint64(hexValue(l[digits]))
 	}
 	switch {
 	case digits == 0:
-		return 0, bad("a chunk's size is not a hexadecimal number")
+		return 0, bad("the size of chunk %d is not a hexadecimal number", c.count)
 	case digits > chunkDigits:
-		return 0, bad("a chunk's size has more than %d digits", chunkDigits)
+		return 0, bad("the size of chunk %d has more than %d digits", c.count, chunkDigits)
 	case c.left > 1<<62:
-		return 0, bad("a chunk's size is out of range")
+		return 0, bad("the size of chunk %d is out of range", c.count)
 	}
-	if err := extension(l[digits:]); err != nil {
+	if err := c.extension(l[digits:]); err != nil {
 		return 0, err
 	}
 	if c.state = chunkData; c.left == 0 {
@@ -115,47 +123,55 @@ func hexValue(c byte) byte {
 
 // extension checks what stands behind a chunk's size: nothing, or ";" and then
 // anything without control characters. What it says is ignored.
-func extension(b []byte) error {
+func (c *Chunked) extension(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
 	if b[0] != ';' {
-		return bad("a chunk's size is followed by the byte 0x%02x", b[0])
+		return bad("the size of chunk %d is followed by the byte 0x%02x", c.count, b[0])
 	}
-	if n := all(b, isValue); n >= 0 {
-		return bad("a chunk extension has the control character 0x%02x", b[n])
+	if n := text(b); n < len(b) {
+		return bad("the extension of chunk %d has the control character 0x%02x", c.count, b[n])
+	}
+	if c.extensions += len(b); c.extensions > extensionBytes {
+		return bad("the extensions up to chunk %d are longer than %d bytes in all", c.count, extensionBytes)
 	}
 	return nil
 }
 
 func (c *Chunked) end(b []byte) (int, error) {
 	if len(b) > 0 && b[0] != '\r' || len(b) > 1 && b[1] != '\n' {
-		return 0, bad("a chunk is not followed by CR LF")
+		return 0, bad("chunk %d is not followed by CR LF", c.count)
 	}
-	if len(b) < shortestClose {
+	if len(b) < lineEnd {
 		return 0, nil
 	}
 	c.state = chunkSize
-	return shortestClose, nil
+	return lineEnd, nil
 }
 
 // trailer reads a trailer field, which is checked and dropped, or the last line.
 func (c *Chunked) trailer(b []byte) (int, error) {
-	l, n, err := line(b, trailerBytes-c.trailers, "a request's trailers")
-	if n == 0 || err != nil {
-		return 0, err
+	l, n, wrong := line(b, trailerBytes-c.trailers)
+	if wrong != "" {
+		return 0, bad("trailer field %d %s", c.fields+1, wrong)
 	}
-	if c.trailers += n; len(l) == 0 {
+	if n == 0 {
+		return 0, nil
+	}
+	c.trailers += n
+	if len(l) == 0 {
 		c.state = chunkDone
 		return n, nil
 	}
-	colon := bytes.IndexByte(l, ':')
-	if colon < 1 || all(l[:colon], isToken) >= 0 || all(l[colon:], isValue) >= 0 {
-		return 0, bad("a trailer field is malformed")
+	c.fields++
+	colon := span(l, isToken)
+	if colon == 0 || colon == len(l) || l[colon] != ':' || text(l[colon:]) < len(l)-colon {
+		return 0, bad("trailer field %d is not «name: value»", c.fields)
 	}
 	for _, name := range forbiddenTrailers {
 		if fold(l[:colon], name) {
-			return 0, bad("the field %s may not come as a trailer", l[:colon])
+			return 0, bad("the field %s may not come as a trailer", name)
 		}
 	}
 	return n, nil

@@ -12,6 +12,11 @@
 // sections 2.2, 5.1, 6.1 and 6.3). An Error has the status to answer with and says what
 // is wrong and where; after it the connection is of no further use.
 //
+// What an error quotes is a token or a number: no log and no page can be forged by it.
+//
 // Files: parser (the end of the head, and its parts), line (request line and target),
-// field (header fields), chars (tables of bytes), limits, chunked, response, status, date.
+// field (header fields), host (Host, and the host in a target), chars (tables of bytes),
+// limits, chunked, response, status, date. The table of what is refused, with each
+// status and message, is testdata/refused.txt; testdata/requests has what well-known
+// clients send, and what is read from it.
 package http1

@@ -8,46 +8,54 @@ import (
 
 // fieldsSeen is what the fields that concern the connection itself have said.
 type fieldsSeen struct {
-	hosts     int
-	host      []byte
-	authority []byte // of an absolute request target
-	length    bool   // a Content-Length came
-	chunked   bool   // a Transfer-Encoding came
-	close     bool
-	keepAlive bool
+	hosts       int
+	host        []byte
+	authority   []byte // of an absolute request target
+	defaultPort string // of that target's scheme
+	length      bool   // a Content-Length came
+	coding      bool   // a Transfer-Encoding came
+	close       bool
+	keepAlive   bool
 }
 
-// field parses header line number count (RFC 9112 section 5).
+// field parses header field number count (RFC 9112 section 5).
 func (p *Parser) field(b []byte, count int) error {
-	if b[0] == ' ' || b[0] == '\t' {
-		return bad("header field %d begins with white space: folded lines are not taken", count)
+	n, kinds := 0, uint8(0)
+	for n < len(b) && chars[b[n]]&isToken != 0 {
+		kinds |= chars[b[n]]
+		n++
 	}
-	colon := bytes.IndexByte(b, ':')
-	if colon < 1 {
-		return bad("header field %d has no name", count)
+	if n == 0 || n == len(b) || b[n] != ':' {
+		return badName(b, n, count)
 	}
-	name, underscore := b[:colon], false
-	for _, c := range name {
-		if chars[c]&isToken == 0 {
-			if c == ' ' || c == '\t' {
-				return bad("header field %d has white space in its name or before the colon", count)
-			}
-			return bad("header field %d has the byte 0x%02x in its name", count, c)
-		}
-		underscore = underscore || c == '_'
+	name, value := b[:n], trim(b[n+1:])
+	if i := text(value); i < len(value) {
+		return bad("header field %d (%s) has the control character 0x%02x at place %d of its value", count, short(name), value[i], i+1)
 	}
-	value := trim(b[colon+1:])
-	if n := all(value, isValue); n >= 0 {
-		return bad("header field %d (%s) has the control character 0x%02x", count, name, value[n])
-	}
-	if underscore {
+	if kinds&isUnderscore != 0 {
 		if p.RefuseUnderscores {
-			return bad("header field %d (%s) has an underscore in its name", count, name)
+			return bad("header field %d (%s) has an underscore in its name", count, short(name))
 		}
 		return nil
 	}
 	p.Request.Fields = append(p.Request.Fields, bridge.Field{Name: name, Value: value})
 	return p.special(name, value)
+}
+
+// badName says why a field's name, which ends at n, is refused.
+func badName(b []byte, n, count int) error {
+	white := n < len(b) && (b[n] == ' ' || b[n] == '\t')
+	switch {
+	case n == 0 && white:
+		return bad("header field %d begins with white space: folded lines are not taken", count)
+	case n == 0 && b[0] == ':':
+		return bad("header field %d has no name", count)
+	case n == len(b):
+		return bad("header field %d (%s) has no colon", count, short(b))
+	case white:
+		return bad("header field %d (%s) has white space in its name or before the colon", count, short(b[:n]))
+	}
+	return bad("header field %d has the byte 0x%02x at place %d of its name", count, b[n], n+1)
 }
 
 // special deals with the fields that say how the request is to be read.
@@ -106,7 +114,7 @@ func (p *Parser) contentLength(value []byte) error {
 		return bad("the request has two Content-Length fields")
 	}
 	p.seen.length = true
-	if len(value) == 0 || all(value, isDigit) >= 0 {
+	if len(value) == 0 || !all(value, isDigit) {
 		return bad("Content-Length is not a number")
 	}
 	if len(value) > lengthDigits {
@@ -121,18 +129,21 @@ func (p *Parser) contentLength(value []byte) error {
 }
 
 func (p *Parser) transferEncoding(value []byte) error {
-	if p.seen.chunked {
+	if p.seen.coding {
 		return bad("the request has two Transfer-Encoding fields")
 	}
-	p.seen.chunked = true
+	p.seen.coding = true
+	if p.Request.Minor == 0 {
+		return bad("Transfer-Encoding in an HTTP/1.0 request")
+	}
 	if fold(value, "chunked") {
 		return nil
 	}
 	for more := true; more; {
 		var coding []byte
 		coding, value, more = bytes.Cut(value, comma)
-		if coding = trim(coding); len(coding) > 0 && all(coding, isToken) < 0 && !fold(coding, "chunked") {
-			return &Error{501, "the transfer coding " + string(coding) + " is not known here; only chunked is"}
+		if coding = trim(coding); len(coding) > 0 && all(coding, isToken) && !fold(coding, "chunked") {
+			return &Error{501, "the transfer coding " + short(coding) + " is not known here; only chunked is"}
 		}
 	}
 	return bad("Transfer-Encoding is not exactly «chunked»")

@@ -20,43 +20,48 @@ type Parser struct {
 	KeepAlive  bool // the client lets the connection be used again
 	HeadMethod bool // the method is HEAD
 
-	scanned int // bytes in which the end was looked for
-	line    int // where the line that they end in begins
-	start   int // where the request line begins: behind an empty line
-	begun   bool
+	scanned int   // bytes in which the end was looked for
+	line    int   // where the line that they end in begins
+	start   int   // where the request line begins: behind an empty line
+	ends    []int // where the whole lines of the head end, before their CR LF
 	seen    fieldsSeen
 }
 
 // Reset makes the parser ready for another connection, and drops what it found.
 func (p *Parser) Reset() {
 	clear(p.Request.Fields)
-	*p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores, Request: bridge.Request{Fields: p.Request.Fields[:0]}}
+	*p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores,
+		Request: bridge.Request{Fields: p.Request.Fields[:0]}, ends: p.ends[:0]}
 }
 
 // Parse looks for a whole head at the beginning of b and parses it. It returns the
 // head's size with the blank line, or 0 when there must come more: then it is called
-// again with the same bytes and those that came since. An error is an *Error.
+// again with the same bytes and those that came since, which may have moved. An error
+// is an *Error, and it is the same in whatever pieces the head came.
 func (p *Parser) Parse(b []byte) (int, error) {
-	end, err := p.findEnd(b)
-	if end == 0 || err != nil {
+	size, err := p.findEnd(b)
+	if size == 0 || err != nil {
 		return 0, err
 	}
 	start := p.start
-	p.scanned, p.line, p.start, p.begun = 0, 0, 0, false
-	if err := p.parse(b[start : end-2]); err != nil {
+	p.scanned, p.line, p.start = 0, 0, 0
+	if err := p.parse(b, start); err != nil {
 		return 0, err
 	}
-	return end, nil
+	return size, nil
 }
 
-// findEnd goes on looking for the blank line behind a head. It sees each byte once. A
-// line that does not end with CR LF is refused here, and so is what is too large.
+// findEnd goes on looking for the blank line behind a head, and notes where its lines
+// end. It sees each byte once. A line that does not end with CR LF is refused here, and
+// so is what is too large, as soon as that is known.
 func (p *Parser) findEnd(b []byte) (int, error) {
-	if !p.begun && len(b) > 0 {
+	if p.scanned == 0 {
+		if p.ends = p.ends[:0]; len(b) == 0 {
+			return 0, nil
+		}
 		if err := firstByte(b[0]); err != nil {
 			return 0, err
 		}
-		p.begun = true
 	}
 	for {
 		n := bytes.IndexByte(b[p.scanned:], '\n')
@@ -69,24 +74,35 @@ func (p *Parser) findEnd(b []byte) (int, error) {
 			if err := p.tooLong(at); err != nil {
 				return 0, err
 			}
-			return 0, bad("a line ends with a bare line feed")
+			return 0, bad("%s ends with a bare line feed", p.lineName())
 		}
 		if err := p.tooLong(at - 1); err != nil {
 			return 0, err
 		}
 		p.scanned = at + 1
-		if at-1 != p.line {
-			p.line = at + 1
-			continue
-		}
-		if p.line > p.start { // an empty line, and not the first
+		switch {
+		case at-1 > p.line:
+			if limit := p.Limits.Fields; limit > 0 && len(p.ends) > limit {
+				return 0, tooLarge("the request has more than %d header fields", limit)
+			}
+			p.ends = append(p.ends, at-1)
+		case len(p.ends) > 0:
 			return at + 1, nil
-		}
-		if p.start > 0 {
+		case p.start > 0:
 			return 0, bad("the request begins with more than one empty line")
+		default:
+			p.start = at + 1 // RFC 9112 section 2.2: ignore one
 		}
-		p.start, p.line = at+1, at+1 // RFC 9112 section 2.2: ignore one
+		p.line = at + 1
 	}
+}
+
+// lineName says in which line findEnd is.
+func (p *Parser) lineName() string {
+	if len(p.ends) == 0 {
+		return "the request line"
+	}
+	return fmt.Sprintf("line %d of the head", len(p.ends)+1)
 }
 
 // tooLong holds the line that ends at end (or has come so far) against the limits. Of two
@@ -94,19 +110,21 @@ func (p *Parser) findEnd(b []byte) (int, error) {
 // which pieces the head came.
 func (p *Parser) tooLong(end int) error {
 	l := &p.Limits
-	limit, what := p.line+l.FieldSize, l.FieldSize
-	if p.line == p.start {
-		limit, what = p.line+l.RequestLine, l.RequestLine
+	size := l.FieldSize
+	if len(p.ends) == 0 {
+		size = l.RequestLine
 	}
-	switch headLimit := p.start + l.Head; {
-	case l.Head > 0 && end > headLimit && (what == 0 || headLimit < limit):
-		return tooLarge("the request's head is longer than the limit of %d bytes", l.Head)
-	case what == 0 || end <= limit:
+	pastLine := size > 0 && end > p.line+size
+	pastHead := l.Head > 0 && end > p.start+l.Head
+	switch {
+	case !pastLine && !pastHead:
 		return nil
-	case p.line == p.start:
-		return &Error{414, fmt.Sprintf("the request line is longer than the limit of %d bytes", what)}
+	case pastHead && (size == 0 || p.start+l.Head < p.line+size):
+		return tooLarge("the request's head is longer than the limit of %d bytes", l.Head)
+	case len(p.ends) == 0:
+		return &Error{414, fmt.Sprintf("the request line is longer than the limit of %d bytes", size)}
 	}
-	return tooLarge("a header field is longer than the limit of %d bytes", what)
+	return tooLarge("header field %d is longer than the limit of %d bytes", len(p.ends), size)
 }
 
 // firstByte refuses at once what will never be HTTP, and whose sender may be waiting.
@@ -120,24 +138,20 @@ func firstByte(c byte) error {
 	return nil
 }
 
-// parse parses a head without its blank line: lines that each end with CR LF.
-func (p *Parser) parse(b []byte) error {
+// parse parses the head whose request line begins at start and whose lines findEnd noted.
+func (p *Parser) parse(b []byte, start int) error {
 	clear(p.Request.Fields)
 	p.Request = bridge.Request{Fields: p.Request.Fields[:0]}
 	p.seen = fieldsSeen{}
-	n := bytes.IndexByte(b, '\n')
-	if err := p.requestLine(b[:n-1]); err != nil {
+	end := p.ends[0]
+	if err := p.requestLine(b[start:end]); err != nil {
 		return err
 	}
-	for count := 1; n+1 < len(b); count++ {
-		b = b[n+1:]
-		n = bytes.IndexByte(b, '\n')
-		if limit := p.Limits.Fields; limit > 0 && count > limit {
-			return tooLarge("the request has more than %d header fields", limit)
-		}
-		if err := p.field(b[:n-1], count); err != nil {
+	for i, next := range p.ends[1:] {
+		if err := p.field(b[end+2:next], i+1); err != nil {
 			return err
 		}
+		end = next
 	}
 	return p.finish()
 }
@@ -148,12 +162,10 @@ func (p *Parser) finish() error {
 	if err := p.checkHost(); err != nil {
 		return err
 	}
-	switch {
-	case s.chunked && s.length:
-		return bad("the request has both Content-Length and Transfer-Encoding")
-	case s.chunked && q.Minor == 0:
-		return bad("Transfer-Encoding in an HTTP/1.0 request")
-	case s.chunked:
+	if s.coding {
+		if s.length {
+			return bad("the request has both Content-Length and Transfer-Encoding")
+		}
 		q.BodyLength = -1
 	}
 	if q.Minor == 0 {

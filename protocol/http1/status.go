@@ -1,9 +1,14 @@
 package http1
 
 // Reason is the reason phrase of a status (RFC 9110 section 15); empty for one that has none.
-func Reason(status int) string { return reasons[status] }
+func Reason(status int) string {
+	if status < 0 || status >= len(reasons) {
+		return ""
+	}
+	return reasons[status]
+}
 
-var reasons = map[int]string{
+var reasons = [...]string{
 	200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
 	205: "Reset Content", 206: "Partial Content", 207: "Multi-Status", 208: "Already Reported", 226: "IM Used",
 	300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
