@@ -24,7 +24,7 @@ const (
 func (c *conn) write() {
 	w := c.work
 	for n := 0; ; n++ {
-		if len(w.pending) > 0 && !c.flush() {
+		if len(w.pending) > 0 && !c.send(w.pending) {
 			return
 		}
 		if w.over {
@@ -59,14 +59,13 @@ func (c *conn) advance() bool {
 	if head > 0 && w.over && !w.close && w.mayBeMuchLeft(&r.server.settings) {
 		w.close = true
 		w.pending = append(c.appendHead(w.pending, w.x.Head()), out[head:]...)
-		return c.flush()
+		return c.send(w.pending)
 	}
 	switch {
 	case len(a) > 0:
 		return c.sendPieces(out, a, b)
 	case len(out) > 0:
-		w.pending = append(w.pending, out...)
-		return c.flush()
+		return c.send(out)
 	}
 	return w.over
 }
@@ -199,17 +198,16 @@ func (c *conn) sendPieces(out, a, b []byte) bool {
 	return c.sent(n, size)
 }
 
-// flush sends what stands in pending. It reports whether all of it is out.
-func (c *conn) flush() bool {
-	w := c.work
-	size := len(w.pending)
-	n, errno := send(c.fd, w.pending)
+// send sends out, which may be pending itself; what the socket does not take stands in
+// pending. It reports whether all of it is out.
+func (c *conn) send(out []byte) bool {
+	n, errno := send(c.fd, out)
 	if errno != 0 && errno != unix.EAGAIN {
 		c.abandon()
 		return false
 	}
-	w.pending = w.pending[:copy(w.pending, w.pending[n:])]
-	return c.sent(n, size)
+	c.work.pending = append(c.work.pending[:0], out[n:]...)
+	return c.sent(n, len(out))
 }
 
 // sent notes that the socket took n bytes of size, and waits for it to be writable when
@@ -255,16 +253,13 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	return out
 }
 
-// tooMuchLeft says whether the connection must end with its answer, because to throw
-// away the rest of the request's body would cost more than a new connection.
-func (w *work) tooMuchLeft(s *Settings) bool {
-	return w.body == bodyCounted && w.left > s.UnreadSize
+// mayBeMuchLeft says whether the connection should end with its answer, because to throw
+// away the rest of the request's body may cost more than a new connection: how long a
+// chunked body is nobody knows. The client must be told with the head of the answer, or
+// it would send its next request behind the body.
+func (w *work) mayBeMuchLeft(s *Settings) bool {
+	return w.body == bodyChunked || w.body == bodyCounted && w.left > s.UnreadSize
 }
-
-// mayBeMuchLeft is tooMuchLeft as far as one can know it while the answer's head is
-// written: how long a chunked body is nobody knows. The client must be told with the
-// head, or it would send its next request behind the body.
-func (w *work) mayBeMuchLeft(s *Settings) bool { return w.body == bodyChunked || w.tooMuchLeft(s) }
 
 // tooLong drops what an application sends behind the length that it has said.
 func (c *conn) tooLong() {

@@ -20,7 +20,7 @@ func (c *conn) useBody(b []byte) int {
 	case bodyChunked:
 		n = c.useChunks(b)
 	}
-	if c.phase == serving && !w.over {
+	if c.work == w && !w.over || c.phase == skipping {
 		c.awaitBody()
 	}
 	return n
@@ -51,11 +51,11 @@ func (c *conn) useChunks(b []byte) (taken int) {
 		}
 		n, data, done, err := w.chunks.Next(b[taken:])
 		if err != nil {
-			c.refuse(refusalOf(err))
+			c.refuseError(err)
 			return len(b)
 		}
 		w.size += int64(len(data))
-		if limit := c.r.server.settings.BodySize; limit > 0 && w.size > limit && w.begun {
+		if limit := c.r.server.settings.BodySize; limit > 0 && w.size > limit {
 			c.refuse(bodyTooLarge)
 			return len(b)
 		}

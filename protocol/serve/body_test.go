@@ -189,23 +189,45 @@ func TestUnreadBodies(t *testing.T) {
 				c.want("GET", 200, "hello")
 			}
 		})
-		t.Run("chunked", func(t *testing.T) { // it could be of any length: the client is told to leave
+		t.Run("one byte at a time", func(t *testing.T) {
 			c := s.dial(t)
-			c.send("POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + string(chunked(pattern(100000), 999)))
-			if r := c.want("POST", 200, "no"); !r.Close {
-				t.Fatal("the client is not told that the connection ends")
-			}
-			c.wantEnd()
+			c.sendBytes("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n" + strings.Repeat("x", 300) + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+			c.want("POST", 200, "no")
+			c.want("GET", 200, "hello")
 		})
-		for name, header := range map[string]string{"large": "Content-Length: 8000000", "endless": "Transfer-Encoding: chunked"} {
+		const chunks = "Transfer-Encoding: chunked"
+		body := string(chunked(pattern(4<<20), 5000))
+		for name, header := range map[string]string{"large": "Content-Length: 8000000", "chunked": chunks} {
 			t.Run(name, func(t *testing.T) {
 				c := s.dial(t)
-				c.send("POST /unread HTTP/1.1\r\nHost: x\r\n" + header + "\r\n\r\n")
-				body := bytes.Repeat([]byte("1000\r\n"+strings.Repeat("x", 4096)+"\r\n"), 1000)
-				c.send(string(body)) // all of it, before the answer is read
-				c.want("POST", 200, "no")
+				sent := c.sending("POST /unread HTTP/1.1\r\nHost: x\r\n" + header + "\r\n\r\n" + body)
+				if r := c.want("POST", 200, "no"); !r.Close {
+					t.Fatal("the client is not told that the connection ends")
+				}
+				if err := <-sent; err != nil {
+					t.Fatalf("the client could not send its body: %v", err)
+				}
 				c.finish()
 				c.wantEnd()
+			})
+		}
+		// The head was out before anybody could know: then the promise is kept.
+		for name, framed := range map[string]string{"large": fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body), "chunked": chunks + "\r\n\r\n" + body} {
+			t.Run(name+" behind a head", func(t *testing.T) {
+				c := s.dial(t)
+				head, rest, _ := strings.Cut(framed, "\r\n\r\n")
+				for range 2 {
+					c.send("POST /early HTTP/1.1\r\nHost: x\r\n" + head + "\r\n\r\n")
+					r, err := http.ReadResponse(c.r, nil)
+					if err != nil || r.Close {
+						t.Fatalf("got %v, close %v", err, r.Close)
+					}
+					c.sending(rest + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+					if got, err := io.ReadAll(r.Body); err != nil || string(got) != "no" {
+						t.Fatalf("got %q, %v", got, err)
+					}
+					c.want("GET", 200, "hello")
+				}
 			})
 		}
 	})

@@ -49,7 +49,7 @@ type conn struct {
 	readBy  int64 // when the client must have sent what it is asked for; 0: no deadline
 	writeBy int64 // when it must have taken some of what is sent to it
 
-	skip int64 // bytes that may still be thrown away
+	skip int64 // bytes that may still be thrown away, while it lingers
 	kept buffer
 	work *work
 	peer bridge.Peer

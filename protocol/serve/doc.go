@@ -16,8 +16,8 @@
 // bytes there for which there is no use yet, and no epoll_ctl is needed to do so. What
 // cannot block is a raw system call, of which Go's scheduler is not told: recv and send
 // with MSG_DONTWAIT, epoll with a zero timeout, writes to doorbells. What blocks goes
-// through the scheduler, and a turn that did not block ends with a Gosched, so that
-// goroutines on the same processor are not held up.
+// through the scheduler, and a reactor that has not blocked for a millisecond yields, so
+// that goroutines on the same processor are not held up.
 //
 // # A connection
 //

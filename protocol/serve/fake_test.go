@@ -202,6 +202,16 @@ func (c *call) start(status int, length int64, lines ...string) {
 	c.tell()
 }
 
+// atOnce answers whole, with one piece of news.
+func (c *call) atOnce(status int, body string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.head = &bridge.ResponseHead{Status: status, BodyLength: int64(len(body)),
+		Lines: fmt.Appendf(nil, "Content-Length: %d\r\n", len(body))}
+	c.records, c.size, c.state = [][]byte{[]byte(body)}, len(body), bridge.Finished
+	c.tell()
+}
+
 // Write implements io.Writer: body bytes, as many records as there must be.
 func (c *call) Write(b []byte) (n int, err error) {
 	c.mu.Lock()
@@ -374,7 +384,10 @@ func demo(c *call) {
 	case "/overdue":
 		c.end(bridge.Overdue)
 	case "/unread":
+		c.atOnce(200, "no")
+	case "/early": // answers, and then reads a little
 		c.start(200, 2)
+		c.Read(make([]byte, 1))
 		io.WriteString(c, "no")
 	default:
 		c.start(404, 0)

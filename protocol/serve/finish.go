@@ -25,16 +25,12 @@ func (c *conn) finish() {
 	}
 }
 
-// skipBody throws away the rest of a body that the application has not read. A client
-// that sends on and on is left.
+// skipBody throws away the rest of a body that the application has not read, however much
+// it is: the client was told that the connection stays, so its next request may stand
+// behind the body.
 func (c *conn) skipBody() {
-	s := &c.r.server.settings
-	if c.work.tooMuchLeft(s) {
-		c.last()
-		return
-	}
-	c.phase, c.skip, c.work.full = skipping, s.UnreadSize, false
-	c.setRead(c.r.after(s.BodyTime))
+	c.phase, c.work.full = skipping, false
+	c.setRead(c.r.after(c.r.server.settings.BodyTime))
 	c.next()
 }
 

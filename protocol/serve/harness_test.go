@@ -171,9 +171,14 @@ func (c *client) send(text string) {
 	}
 }
 
-// sending sends in the background; what becomes of it the answer will tell.
-func (c *client) sending(text string) {
-	go io.WriteString(c, text)
+// sending sends in the background, and then says what came of it.
+func (c *client) sending(text string) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(c, text)
+		done <- err
+	}()
+	return done
 }
 
 // sendBytes sends each byte by itself, in the background. What it returns is closed when

@@ -130,11 +130,14 @@ func (c *conn) use(b []byte) (taken int) {
 			}
 			n = c.useBody(b[taken:])
 		case skipping:
-			n = c.useBody(b[taken:])
-			c.skipped(n)
+			if n = c.useBody(b[taken:]); c.phase == skipping && c.work.body == bodyWhole {
+				c.rest()
+			}
 		case lingering:
 			n = len(b) - taken
-			c.skipped(n)
+			if c.skip -= int64(n); c.skip < 0 {
+				c.close()
+			}
 		}
 		if n == 0 || c.phase == closed {
 			break
@@ -142,20 +145,6 @@ func (c *conn) use(b []byte) (taken int) {
 		taken += n
 	}
 	return taken
-}
-
-// skipped counts bytes that were thrown away, and closes the connection when they are
-// too many, or goes over to the next request when the body has come to its end.
-func (c *conn) skipped(n int) {
-	c.skip -= int64(n)
-	switch {
-	case c.phase == skipping && c.work.body == bodyWhole:
-		c.rest()
-	case c.skip < 0 && c.phase == skipping:
-		c.last()
-	case c.skip < 0 && c.phase == lingering:
-		c.close()
-	}
 }
 
 func (c *conn) releaseKept() {

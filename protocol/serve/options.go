@@ -25,7 +25,7 @@ type Settings struct {
 	LingerTime time.Duration // for a client to see its last answer and to close
 	DrainTime  time.Duration // for which an idle connection may still bring a request while the server drains
 
-	UnreadSize int64 // bytes of a body that the application has not read, after which the connection is not used again
+	UnreadSize int64 // bytes of an unread body that are thrown away so that the connection can be used again, if its length is known
 	LingerSize int64 // bytes that are read and thrown away after a last answer
 
 	RetryAfter time.Duration // said by 503 when a request waited too long for a worker

@@ -66,6 +66,16 @@ func (c *conn) appendRefusal(a *refusal) {
 	}
 }
 
+// refuseError answers a request that the codec refuses, and says so in the log: of many
+// in a second the first one.
+func (c *conn) refuseError(err error) {
+	if r := c.r; r.refused == 0 || r.now-r.refused >= int64(time.Second) {
+		r.refused = r.now
+		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Str("reason", err.Error()).Msg("a malformed request was refused")
+	}
+	c.refuse(refusalOf(err))
+}
+
 // refusalOf makes an answer of a codec's error.
 func refusalOf(err error) *refusal {
 	a := &refusal{status: 400, text: err.Error(), close: true}

@@ -53,6 +53,9 @@ func TestMalformed(t *testing.T) {
 				}
 			})
 		}
+		if logs := s.logs.String(); !strings.Contains(logs, "malformed") || strings.Count(logs, "\n") > 2*len(malformed) {
+			t.Fatalf("log: %s", logs)
+		}
 	})
 }
 

@@ -10,11 +10,17 @@ import (
 // work is what a connection needs only while it has a request. Idle connections have
 // none: it goes from one to the other with its memory.
 type work struct {
-	x      Exchange
-	parser http1.Parser
-	note   note
+	x       Exchange
+	parser  http1.Parser
+	note    note
+	pending []byte // of the answer: made, and not taken by the socket
+	progress
+}
 
+// progress is how far one request and its answer are. The zero value is the beginning.
+type progress struct {
 	// The request.
+	since  int64     // when its head was whole
 	begun  bool      // the exchange has been begun and not been left
 	expect bool      // the client waits for 100 (Continue)
 	full   bool      // the application has no room for body bytes at the moment
@@ -33,12 +39,10 @@ type work struct {
 	long     bool // the application sent more than it had announced
 	headSent bool
 	framing  http1.Framing
-	due      int64  // bytes still to be sent: of the answer's length, when that is the framing
-	chunk    int    // bytes still to be sent of a chunk whose size is announced
-	pending  []byte // made, and not taken by the socket
+	due      int64 // bytes still to be sent: of the answer's length, when that is the framing
+	chunk    int   // bytes still to be sent of a chunk whose size is announced
 	status   int
 	sent     int64 // body bytes
-	since    int64 // when the request's head was whole
 }
 
 // bodyState says how the end of the request's body is known.
@@ -72,16 +76,15 @@ func (c *conn) releaseWork() {
 		return
 	}
 	c.work = nil
-	if len(r.works) >= keepBuffers {
+	if len(r.works) >= keepWorks {
 		return
 	}
-	pending, note := w.pending[:0], w.note
-	if cap(pending) > keepPending {
-		pending = nil
+	if w.pending = w.pending[:0]; cap(w.pending) > keepPending {
+		w.pending = nil
 	}
-	note.reset()
+	w.note.reset()
 	w.parser.Reset()
-	*w = work{x: w.x, parser: w.parser, note: note, pending: pending}
+	w.progress = progress{}
 	r.works = append(r.works, w)
 }
 
@@ -93,7 +96,7 @@ func (c *conn) useHead(b []byte) int {
 	}
 	n, err := c.work.parser.Parse(b)
 	if err != nil {
-		c.refuse(refusalOf(err))
+		c.refuseError(err)
 		return len(b)
 	}
 	if n == 0 {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,6 +110,68 @@ func TestAcceptErrors(t *testing.T) {
 			})
 		}
 	})
+}
+
+// The process really has no descriptors left; the connection waits until there is one.
+func TestNoDescriptors(t *testing.T) {
+	s := start(t, 1, demo)
+	c := s.dial(t) // accepted while there are descriptors
+	c.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.want("GET", 200, "hello")
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _, err := sockaddr(netip.MustParseAddrPort(s.at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 3
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	err = unix.Connect(fd, at)
+	for range 3 {
+		c.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.want("GET", 200, "hello")
+	}
+	said := func() bool { return strings.Contains(s.logs.String(), "no file descriptors left") }
+	for end := time.Now().Add(patience); !said() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if err := errors.Join(err, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)); err != nil {
+		t.Fatal(err)
+	}
+	if !said() {
+		t.Fatal("nothing is said of it")
+	}
+	late := os.NewFile(uintptr(fd), "late")
+	defer late.Close()
+	if _, err := late.WriteString("GET /hello HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(late); err != nil || !strings.HasSuffix(string(got), "hello") {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+// An event of a connection that is gone must not reach the next one in its place.
+func TestStaleEvents(t *testing.T) {
+	s := start(t, 1, demo)
+	c := s.dial(t)
+	c.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.want("GET", 200, "hello")
+	s.count(func(c *conn) bool {
+		c.r.event(&unix.EpollEvent{Events: unix.EPOLLHUP, Fd: c.index, Pad: int32(c.uses - 1)})
+		return true
+	})
+	c.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.want("GET", 200, "hello")
 }
 
 func TestConnectionLimit(t *testing.T) {
