@@ -1,6 +1,7 @@
 #include "claim.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static inline struct gb_stream *stream_of(const struct gb_claim *c)
 // process is a fork of the worker, where the segment is not mapped.
 static inline bool lost(const struct gb_claim *c)
 {
-    return c->word == 0 || c->broken || c->segment->left;
+    return c->word == 0 || c->broken || atomic_load(&c->over) || c->segment->left;
 }
 
 static inline void tell(struct gb_claim *c)
@@ -79,6 +80,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     c->head = (struct gb_request_head){0};
     c->body_left = 0;
     c->broken = false;
+    atomic_store(&c->over, false);
     c->expect_told = false;
     c->reactor = *(volatile uint32_t *)&stream->reactor;
     if (c->reactor >= s->reactors)
@@ -92,6 +94,13 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
 bool gb_claim_closed(struct gb_claim *c)
 {
     return lost(c) || (atomic_load(&stream_of(c)->front) & GB_CLOSED);
+}
+
+void gb_claim_wake(struct gb_claim *c)
+{
+    atomic_store(&c->over, true);
+    if (c->word != 0 && !c->segment->left)
+        syscall(SYS_futex, &stream_of(c)->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void gb_claim_finish(struct gb_claim *c, uint32_t outcome)

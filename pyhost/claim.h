@@ -13,6 +13,7 @@
 #ifndef GB_CLAIM_H
 #define GB_CLAIM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct gb_claim {
     struct gb_request_head head; // valid once gb_claim_head returned 0
     uint64_t body_left;          // body bytes not read yet, or GB_LENGTH_UNKNOWN
     bool broken;                 // the shared memory held what cannot be: answer as if the client were gone
+    atomic_bool over;            // its owner wants it back from other threads that wait
     bool expect_told;            // the front knows that the body of an Expect request is wanted
     struct gb_reader request;
     struct gb_writer response;
@@ -77,6 +79,11 @@ enum gb_wait gb_response_wait(struct gb_claim *c);
 
 // The client is gone, the request is broken, or the claim is finished.
 bool gb_claim_closed(struct gb_claim *c);
+
+// Wakes the threads that wait inside this claim and tells them GB_GONE. The owner
+// calls it again and again until they have left, and only then gb_claim_finish: a
+// thread that still waited would wait on a stream that is another request's.
+void gb_claim_wake(struct gb_claim *c);
 
 // Gives the stream back; outcome: GB_FINISHED or GB_ABORTED. Exactly once for
 // each claim taken; a second call does nothing.

@@ -24,7 +24,8 @@ static enum filled wait(struct gb_request *r)
             return ENDED;
         case GB_GONE:
             r->gone = true;
-            gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError, "the client left before its request body was whole");
+            gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError,
+                                  "the client left before its request body was whole");
             return FAILED;
         case GB_INTERRUPTED:
             if (gb_py.PyErr_CheckSignals() != 0)
@@ -131,18 +132,27 @@ static bool size_argument(PyObject *arguments, size_t *size)
     return true;
 }
 
+// What both read: body bytes up to `limit`, or a line.
+static PyObject *read_from(PyObject *self, PyObject *(*read)(struct gb_request *, size_t), size_t limit)
+{
+    struct gb_request *r = gb_handle_enter(self, GB_READING);
+    if (r == NULL)
+        return NULL;
+    PyObject *result = read(r, limit);
+    gb_request_leave(r, GB_READING);
+    return result;
+}
+
 static PyObject *input_read(PyObject *self, PyObject *arguments)
 {
     size_t size;
-    struct gb_request *r = size_argument(arguments, &size) ? gb_handle_open(self) : NULL;
-    return r != NULL ? read_up_to(r, size) : NULL;
+    return size_argument(arguments, &size) ? read_from(self, read_up_to, size) : NULL;
 }
 
 static PyObject *input_readline(PyObject *self, PyObject *arguments)
 {
     size_t size;
-    struct gb_request *r = size_argument(arguments, &size) ? gb_handle_open(self) : NULL;
-    return r != NULL ? read_line(r, size) : NULL;
+    return size_argument(arguments, &size) ? read_from(self, read_line, size) : NULL;
 }
 
 static Py_ssize_t length_of(PyObject *bytes)
@@ -153,10 +163,10 @@ static Py_ssize_t length_of(PyObject *bytes)
 }
 
 // Adds lines to the list until they have `hint` bytes, or the body ends.
-static bool add_lines(struct gb_request *r, PyObject *list, size_t hint)
+static bool add_lines(PyObject *self, PyObject *list, size_t hint)
 {
     for (size_t total = 0; total < hint;) {
-        PyObject *line = read_line(r, NO_LIMIT);
+        PyObject *line = read_from(self, read_line, NO_LIMIT);
         Py_ssize_t n = line != NULL ? length_of(line) : 0;
         bool added = line != NULL && (n == 0 || gb_py.PyList_Append(list, line) == 0);
         gb_py.Py_DecRef(line);
@@ -172,9 +182,8 @@ static bool add_lines(struct gb_request *r, PyObject *list, size_t hint)
 static PyObject *input_readlines(PyObject *self, PyObject *arguments)
 {
     size_t hint;
-    struct gb_request *r = size_argument(arguments, &hint) ? gb_handle_open(self) : NULL;
-    PyObject *list = r != NULL ? gb_py.PyList_New(0) : NULL;
-    if (list != NULL && add_lines(r, list, hint == 0 ? NO_LIMIT : hint)) // as io does: 0 is no hint
+    PyObject *list = size_argument(arguments, &hint) ? gb_py.PyList_New(0) : NULL;
+    if (list != NULL && add_lines(self, list, hint == 0 ? NO_LIMIT : hint)) // as io does: 0 is no hint
         return list;
     gb_py.Py_DecRef(list);
     return NULL;
@@ -188,8 +197,7 @@ static PyObject *input_iter(PyObject *self)
 
 static PyObject *input_next(PyObject *self)
 {
-    struct gb_request *r = gb_handle_open(self);
-    PyObject *line = r != NULL ? read_line(r, NO_LIMIT) : NULL;
+    PyObject *line = read_from(self, read_line, NO_LIMIT);
     if (line != NULL && length_of(line) == 0) {
         gb_py.Py_DecRef(line);
         return NULL;

@@ -123,6 +123,7 @@ enum {
     X(PyExc_AssertionError)                                                                                            \
     X(PyExc_ConnectionResetError)                                                                                      \
     X(PyExc_OSError)                                                                                                   \
+    X(PyExc_RuntimeError)                                                                                              \
     X(PyExc_TypeError)                                                                                                 \
     X(PyExc_ValueError)
 

@@ -74,11 +74,35 @@ PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r)
     return instance;
 }
 
-struct gb_request *gb_handle_open(PyObject *instance)
+bool gb_request_enter(struct gb_request *r, enum gb_side side)
+{
+    if (!atomic_exchange(&r->inside[side], true))
+        return true;
+    gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
+                          side == GB_READING
+                              ? "wsgi.input is being read already, by another thread or before a signal"
+                              : "the response is being sent already, by another thread or before a signal");
+    return false;
+}
+
+void gb_request_leave(struct gb_request *r, enum gb_side side)
+{
+    atomic_store(&r->inside[side], false);
+}
+
+// Enters first and looks at the serial then: the request's own thread does it the
+// other way round when it ends, so one of the two sees the other, GIL or not.
+struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side)
 {
     struct gb_handle *h = gb_python_own(instance);
-    if (h->request != NULL && h->request->serial == h->serial)
-        return h->request;
+    struct gb_request *r = h->request;
+    if (r != NULL && r->serial == h->serial) {
+        if (!gb_request_enter(r, side))
+            return NULL;
+        if (r->serial == h->serial)
+            return r;
+        gb_request_leave(r, side);
+    }
     gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "this request is over");
     return NULL;
 }
@@ -109,7 +133,8 @@ void gb_request_log(const struct gb_request *r, const char *format, ...)
     int method_size, target_size;
     const char *method = variable(r, "REQUEST_METHOD", &method_size);
     const char *target = variable(r, "REQUEST_URI", &target_size);
-    int n = snprintf(text, sizeof text, "gobridge[%d]: %.*s %.*s: ", (int)getpid(), method_size, method, target_size, target);
+    int n = snprintf(text, sizeof text, "gobridge[%d]: %.*s %.*s: ", (int)getpid(), method_size, method, target_size,
+                     target);
     va_list arguments;
     va_start(arguments, format);
     int more = vsnprintf(text + n, sizeof text - (size_t)n - 1, format, arguments);

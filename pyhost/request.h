@@ -3,6 +3,7 @@
 #ifndef GB_REQUEST_H
 #define GB_REQUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +30,10 @@ struct gb_key; // environ.c
 // outlive their request (wsgi.input, start_response) point here.
 struct gb_request {
     struct gb_claim *claim;
-    uint64_t serial; // of the request that runs; grows at its beginning and at its end
+    _Atomic uint64_t serial; // of the request that runs; grows at its beginning and at its end
     const uint8_t *variables;
+
+    atomic_bool inside[2]; // is a thread inside that side? by enum gb_side
 
     // The response's head, as start_response made it.
     bool started;         // start_response was called
@@ -67,8 +70,19 @@ struct gb_handle {
 // Makes an instance of a type whose own bytes are a gb_handle; a new reference.
 PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r);
 
-// The request of an instance; NULL with the exception set if it is over.
-struct gb_request *gb_handle_open(PyObject *instance);
+// The sides of a request: its body, which is read, and its response, which is sent. An
+// application may hand wsgi.input or write() to a thread of its own, but only one
+// thread at a time is inside a side.
+enum gb_side { GB_READING, GB_SENDING };
+
+// Takes a side for this thread. False with RuntimeError set: a thread is inside
+// already, or this one, and has been interrupted by a signal handler.
+bool gb_request_enter(struct gb_request *r, enum gb_side side);
+void gb_request_leave(struct gb_request *r, enum gb_side side);
+
+// Does the same for the request of an instance; NULL with the exception set if that
+// is over.
+struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side);
 
 // Writes one line about the request to standard error.
 __attribute__((format(printf, 2, 3))) void gb_request_log(const struct gb_request *r, const char *format, ...);

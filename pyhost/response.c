@@ -94,7 +94,8 @@ static bool started(struct gb_request *r)
 {
     if (r->started)
         return true;
-    gb_py.PyErr_SetString(*gb_py.PyExc_AssertionError, "the application sends a body before it has called start_response");
+    gb_py.PyErr_SetString(*gb_py.PyExc_AssertionError,
+                          "the application sends a body before it has called start_response");
     return false;
 }
 
@@ -107,7 +108,8 @@ static size_t allowed(struct gb_request *r, size_t size)
     if (r->body_length == GB_LENGTH_UNKNOWN || size <= r->body_length - r->body_sent)
         return size;
     if (!r->too_long)
-        gb_request_log(r, "the body is longer than its Content-Length of %" PRIu64 " bytes: it is cut there", r->body_length);
+        gb_request_log(r, "the body is longer than its Content-Length of %" PRIu64 " bytes: it is cut there",
+                       r->body_length);
     r->too_long = true;
     return r->body_length - r->body_sent;
 }
@@ -165,15 +167,34 @@ static PyObject *only_piece(PyObject *returned)
     return piece;
 }
 
-// Says the body's length when the application has not.
+// Says the body's length when the application has not. An empty body says nothing of
+// the one that HEAD leaves out.
 static bool announce(struct gb_request *r, size_t size)
 {
     char text[24];
-    if (r->body_length != GB_LENGTH_UNKNOWN || r->head_sent || r->status == 204 || r->status == 304)
+    if (r->body_length != GB_LENGTH_UNKNOWN || r->head_sent || (size == 0 && gb_request_bodiless(r)) ||
+        r->status == 204 || r->status == 304)
         return true;
     r->body_length = size;
     int n = snprintf(text, sizeof text, "%zu", size);
     return gb_start_response_line(r, "Content-Length", text, (size_t)n);
+}
+
+// Calls `send_what` inside GB_SENDING, as the request's own thread does it: write() has
+// entered before it comes here.
+static enum gb_sent inside(struct gb_request *r, enum gb_sent (*send_what)(struct gb_request *, PyObject *),
+                           PyObject *piece)
+{
+    if (!gb_request_enter(r, GB_SENDING))
+        return GB_RAISED;
+    enum gb_sent sent = send_what(r, piece);
+    gb_request_leave(r, GB_SENDING);
+    return sent;
+}
+
+static enum gb_sent send_next(struct gb_request *r, PyObject *piece)
+{
+    return gb_response_piece(r, piece, false);
 }
 
 static enum gb_sent send_only(struct gb_request *r, PyObject *piece)
@@ -190,12 +211,12 @@ static enum gb_sent send_each(struct gb_request *r, PyObject *returned)
 {
     PyObject *iterator = gb_py.PyObject_GetIter(returned), *piece;
     enum gb_sent sent = iterator != NULL ? GB_SENT : GB_RAISED;
-    while (sent == GB_SENT && !(r->head_sent && gb_request_bodiless(r))) {
+    while (sent == GB_SENT && !r->too_long && !(r->head_sent && gb_request_bodiless(r))) {
         if ((piece = gb_py.PyIter_Next(iterator)) == NULL) {
             sent = gb_py.PyErr_Occurred() ? GB_RAISED : GB_SENT;
             break;
         }
-        sent = gb_response_piece(r, piece, false);
+        sent = inside(r, send_next, piece);
         gb_py.Py_DecRef(piece);
         if (sent == GB_SENT && gb_claim_closed(r->claim)) {
             r->gone = true;
@@ -206,8 +227,9 @@ static enum gb_sent send_each(struct gb_request *r, PyObject *returned)
     return sent;
 }
 
-// Calls close(), if there is one. An exception that is set stays set.
-static bool close_returned(PyObject *returned)
+// Calls close(), if there is one. What it raises is only reported: the response is
+// out, or has failed for another reason. An exception that is set stays set.
+static void close_returned(PyObject *returned)
 {
     PyObject *type, *value, *traceback;
     gb_py.PyErr_Fetch(&type, &value, &traceback);
@@ -216,43 +238,41 @@ static bool close_returned(PyObject *returned)
         gb_py.PyErr_Clear();
     else
         result = gb_py.PyObject_CallFunctionObjArgs(method, NULL);
-    bool closed = method == NULL || result != NULL;
+    if (method != NULL && result == NULL)
+        gb_py.PyErr_WriteUnraisable(method);
     gb_py.Py_DecRef(method);
     gb_py.Py_DecRef(result);
-    if (type != NULL) {
-        if (!closed)
-            gb_py.PyErr_WriteUnraisable(returned);
-        gb_py.PyErr_Restore(type, value, traceback);
-    }
-    return closed;
+    gb_py.PyErr_Restore(type, value, traceback);
 }
 
 // Sends the head if nothing has caused that yet: the body was empty.
-static enum gb_sent end_empty(struct gb_request *r)
+static enum gb_sent end_empty(struct gb_request *r, PyObject *none)
 {
+    (void)none;
     if (r->head_sent)
         return GB_SENT;
     if (!r->started) {
         gb_py.PyErr_SetString(*gb_py.PyExc_AssertionError, "the application returned without calling start_response");
         return GB_RAISED;
     }
-    if (!gb_request_bodiless(r) && !announce(r, 0))
+    if (!announce(r, 0))
         return GB_RAISED;
-    return r->body_length == 0 || gb_request_bodiless(r) || r->body_length == GB_LENGTH_UNKNOWN ? send(r, "", 0, true) : GB_SENT;
+    return send_bytes(r, "", 0, false);
 }
 
 static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
 {
     PyObject *piece = r->head_sent ? NULL : only_piece(returned);
     if (piece != NULL) {
-        enum gb_sent sent = send_only(r, piece);
+        enum gb_sent sent = inside(r, send_only, piece);
         gb_py.Py_DecRef(piece);
         return sent;
     }
     enum gb_sent sent = send_each(r, returned);
-    if (!close_returned(returned))
-        sent = GB_RAISED;
-    return sent == GB_SENT ? end_empty(r) : sent;
+    if (sent == GB_SENT)
+        sent = inside(r, end_empty, NULL);
+    close_returned(returned);
+    return sent;
 }
 
 // ---- Failures.
@@ -262,31 +282,38 @@ static bool is_client_gone(const struct gb_request *r)
     return (r->gone || gb_claim_closed(r->claim)) && gb_py.PyErr_ExceptionMatches(*gb_py.PyExc_OSError);
 }
 
-// Logs the exception and answers 500 in place of what is not out yet.
-static uint32_t failed(struct gb_request *r)
+// The page that stands in for what is not out yet.
+static enum gb_sent send_500(struct gb_request *r, PyObject *none)
 {
     static const char page[] = "Internal Server Error\n";
-    if (is_client_gone(r)) { // the application has only passed on what it was told
-        gb_py.PyErr_Clear();
-        return GB_ABORTED;
-    }
-    PyObject *exception = gb_python_take_exception();
-    gb_request_log(r, r->head_sent ? "the application failed; its answer is cut" : "the application failed; the client gets 500");
-    PyObject *reported = gb_python_help("report", "O", exception, NULL);
-    if (reported == NULL)
-        gb_py.PyErr_WriteUnraisable(NULL);
-    gb_py.Py_DecRef(reported);
-    gb_py.Py_DecRef(exception);
-    if (r->head_sent)
-        return GB_ABORTED;
+    (void)none;
     r->status = 500;
     r->flags = 0;
     r->body_length = GB_LENGTH_UNKNOWN;
     r->body_sent = 0;
     r->reason.size = r->lines.size = r->table.size = 0;
     if (gb_bytes_add(&r->reason, "Internal Server Error", 21) &&
-        gb_start_response_line(r, "Content-Type", "text/plain; charset=utf-8", 25) && announce(r, sizeof page - 1) &&
-        send_bytes(r, page, sizeof page - 1, true) == GB_SENT)
+        gb_start_response_line(r, "Content-Type", "text/plain; charset=utf-8", 25) && announce(r, sizeof page - 1))
+        return send_bytes(r, page, sizeof page - 1, true);
+    return GB_RAISED;
+}
+
+// Logs the exception, and answers 500 if nothing is out yet.
+static uint32_t failed(struct gb_request *r)
+{
+    if (is_client_gone(r)) { // the application has only passed on what it was told
+        gb_py.PyErr_Clear();
+        return GB_ABORTED;
+    }
+    PyObject *exception = gb_python_take_exception();
+    gb_request_log(r, r->head_sent ? "the application failed; its answer is cut"
+                                   : "the application failed; the client gets 500");
+    PyObject *reported = gb_python_help("report", "O", exception, NULL);
+    if (reported == NULL)
+        gb_py.PyErr_WriteUnraisable(NULL);
+    gb_py.Py_DecRef(reported);
+    gb_py.Py_DecRef(exception);
+    if (!r->head_sent && inside(r, send_500, NULL) == GB_SENT)
         return GB_FINISHED;
     gb_py.PyErr_Clear();
     return GB_ABORTED;
@@ -304,7 +331,7 @@ uint32_t gb_response_run(struct gb_request *r, PyObject *returned)
     }
     if (r->body_length == GB_LENGTH_UNKNOWN || r->body_sent == r->body_length || gb_request_bodiless(r))
         return GB_FINISHED;
-    gb_request_log(r, "the body ended after %" PRIu64 " of the %" PRIu64 " bytes that Content-Length had announced", r->body_sent,
-                   r->body_length);
+    gb_request_log(r, "the body ended after %" PRIu64 " of the %" PRIu64 " bytes that Content-Length had announced",
+                   r->body_sent, r->body_length);
     return GB_ABORTED;
 }

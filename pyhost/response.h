@@ -11,7 +11,7 @@ enum gb_sent {
 };
 
 // Sends one piece of the body, the head before it if it is not out yet. With `last`
-// nothing follows and the request is finished at once.
+// nothing follows and the request is finished at once. The caller is inside GB_SENDING.
 enum gb_sent gb_response_piece(struct gb_request *r, PyObject *piece, bool last);
 
 // Sends what the application has returned (borrowed; NULL: it has raised), closes it,

@@ -96,7 +96,8 @@ static bool take_status(struct gb_request *r, PyObject *status)
         code = code * 10 + (unsigned)(t.data[i] - '0');
     }
     if (!valid || code < 200)
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the status must be like \"200 OK\", and final (not 1xx): %R", status);
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the status must be like \"200 OK\", and final (not 1xx): %R",
+                           status);
     r->status = code;
     r->reason.size = 0;
     bool done = valid && code >= 200 && gb_bytes_add(&r->reason, t.data + 4, t.size - 4);
@@ -109,8 +110,9 @@ static bool take_status(struct gb_request *r, PyObject *status)
 // Headers that are the server's business; an application's are left out.
 static bool is_hop_by_hop(const struct text *name)
 {
-    static const char *const names[] = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
-                                        "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade"};
+    static const char *const names[] = {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+        "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is(name, names[i]))
             return true;
@@ -161,7 +163,8 @@ static bool take_text(struct gb_request *r, struct text *name, struct text *valu
         return false;
     }
     if (!is_value(value)) {
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the header %.200s has a control character in its value", name->data);
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the header %.200s has a control character in its value",
+                           name->data);
         return false;
     }
     if (is_hop_by_hop(name)) {
@@ -271,20 +274,27 @@ static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObje
 {
     static char *names[] = {"status", "headers", "exc_info", NULL};
     PyObject *status, *headers, *exc_info = NULL;
-    if (!gb_py.PyArg_ParseTupleAndKeywords(arguments, keywords, "OO|O:start_response", names, &status, &headers, &exc_info))
+    if (!gb_py.PyArg_ParseTupleAndKeywords(arguments, keywords, "OO|O:start_response", names, &status, &headers,
+                                           &exc_info))
         return NULL;
-    struct gb_request *r = gb_handle_open(self);
-    if (r == NULL || !may_start(r, exc_info) || !gb_start_response_take(r, status, headers))
+    struct gb_request *r = gb_handle_enter(self, GB_SENDING);
+    if (r == NULL)
+        return NULL;
+    bool taken = may_start(r, exc_info) && gb_start_response_take(r, status, headers);
+    gb_request_leave(r, GB_SENDING);
+    if (!taken)
         return NULL;
     return gb_py.PyObject_GetAttrString(self, "write");
 }
 
 static PyObject *start_response_write(PyObject *self, PyObject *data)
 {
-    struct gb_request *r = gb_handle_open(self);
+    struct gb_request *r = gb_handle_enter(self, GB_SENDING);
     if (r == NULL)
         return NULL;
-    switch (gb_response_piece(r, data, false)) {
+    enum gb_sent sent = gb_response_piece(r, data, false);
+    gb_request_leave(r, GB_SENDING);
+    switch (sent) {
     case GB_SENT:
         return gb_none();
     case GB_CLIENT_GONE:

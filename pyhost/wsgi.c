@@ -1,6 +1,7 @@
 #include "wsgi.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "environ.h"
 #include "input.h"
@@ -78,10 +79,29 @@ static void begin(struct gb_request *r, struct gb_claim *c, const uint8_t *varia
     r->ahead.size = r->ahead_at = 0;
 }
 
+static bool is_inside(struct gb_request *r)
+{
+    return atomic_load(&r->inside[GB_READING]) || atomic_load(&r->inside[GB_SENDING]);
+}
+
+// Returns when no thread of the application is inside the request any more.
+static void drive_out(struct gb_request *r)
+{
+    const struct timespec moment = {.tv_nsec = 200000};
+    PyThreadState *state = gb_py.PyEval_SaveThread();
+    while (!r->claim->segment->left && is_inside(r)) {
+        gb_claim_wake(r->claim);
+        nanosleep(&moment, NULL);
+    }
+    gb_py.PyEval_RestoreThread(state);
+}
+
 static void end(struct gb_request *r)
 {
     r->serial++; // whoever still has the request's objects finds it over
     r->variables = NULL;
+    if (is_inside(r))
+        drive_out(r);
     gb_bytes_clear(&r->lines, 16384);
     gb_bytes_clear(&r->table, 4096);
     gb_bytes_clear(&r->ahead, 65536);

@@ -34,7 +34,8 @@ SHOWN const char *test_open(const char *helper, const char *application, const c
 {
     static char error[256];
     static struct gb_worker_settings settings;
-    settings = (struct gb_worker_settings){.application = application, .chdir = directory, .interface = "wsgi", .threads = 1};
+    settings =
+        (struct gb_worker_settings){.application = application, .chdir = directory, .interface = "wsgi", .threads = 1};
     if (front.base == NULL) {
         front_open(&front, &segment);
         gb_claim_open(&claim, &segment);
@@ -56,7 +57,8 @@ static void reset_stream(void)
 static void give(void)
 {
     size_t n = client.size - client.sent < client.piece ? client.size - client.sent : client.piece;
-    client.sent += front_write(&front, STREAM, client.request + client.sent, n);
+    if (n > 0)
+        client.sent += front_write(&front, STREAM, client.request + client.sent, n);
     if (client.sent == client.size && client.end && !(atomic_load(&front.stream[STREAM].front) & GB_BODY_END))
         front_set(&front, STREAM, GB_BODY_END);
 }
@@ -110,7 +112,8 @@ SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int e
     CHECK(is_done() && claim.word == 0);
     if (alive)
         CHECK(pthread_join(thread, NULL) == 0);
-    while ((uint32_t)atomic_load(&front.stream[STREAM].response.written) != atomic_load(&front.stream[STREAM].response.read))
+    while ((uint32_t)atomic_load(&front.stream[STREAM].response.written) !=
+           atomic_load(&front.stream[STREAM].response.read))
         take();
     *response = client.response;
     *response_size = client.taken;
