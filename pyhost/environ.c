@@ -22,7 +22,8 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
         return false;
     gb_py.PyUnicode_InternInPlace(&input_key);
     return add("SCRIPT_NAME", gb_py.PyUnicode_DecodeLatin1("", 0, NULL)) &&
-           add("wsgi.version", gb_python_help("version", NULL, NULL, NULL)) && add("wsgi.errors", gb_python_help("Errors", NULL, NULL, NULL)) &&
+           add("wsgi.version", gb_python_help("version", NULL, NULL, NULL)) &&
+           add("wsgi.errors", gb_python_help("Errors", NULL, NULL, NULL)) &&
            add("wsgi.file_wrapper", gb_python_help("file_wrapper", NULL, NULL, NULL)) &&
            add("wsgi.input_terminated", gb_py.PyBool_FromLong(1)) &&
            add("wsgi.multithread", gb_py.PyBool_FromLong(s->threads > 1)) &&
@@ -69,7 +70,7 @@ static PyObject *key_of(struct gb_request *r, const uint8_t *name, size_t size)
     for (uint32_t at = hash;; at++) {
         struct gb_key *k = &r->keys[at & (KEYS - 1)];
         if (k->string == NULL) {
-            if (r->key_count >= KEYS / 4 * 3) // someone sends names of his own making
+            if (r->key_count >= (size_t)KEYS / 4 * 3) // someone sends names of his own making
                 return gb_py.PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
             if ((k->string = string_of(name, size)) == NULL)
                 return NULL;

@@ -126,6 +126,7 @@ PyTypeObject *gb_python_type(const char *name, size_t size, PyType_Slot *slots)
     if (header_size() == 0)
         return NULL;
     PyType_Spec spec = {name, (int)(header_size() + size), 0, Py_TPFLAGS_DEFAULT, slots};
+    // cppcheck-suppress returnDanglingLifetime ; the type copies what it needs
     return (PyTypeObject *)gb_py.PyType_FromSpec(&spec);
 }
 

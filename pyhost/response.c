@@ -84,7 +84,7 @@ static enum gb_sent send(struct gb_request *r, const char *data, size_t size, bo
     enum gb_sent sent = put(r, r->out.data, r->out.size, last && together);
     if (sent == GB_SENT && !together)
         sent = put(r, data, size, last);
-    gb_bytes_clear(&r->out, 2 * SMALL);
+    gb_bytes_clear(&r->out, (size_t)2 * SMALL);
     return sent;
 }
 
