@@ -48,17 +48,18 @@ func (b *books) summary() string {
 type accounts struct {
 	begun, ended map[string][]int
 	lost         map[string]int
-	killed       map[int]bool // all that the server has logged as killed
+	killed       map[int]bool // all that the server has logged as killed by SIGKILL
+	died         map[int]bool // all that it has logged as dead
 }
 
 var (
-	killedLine = regexp.MustCompile(`worker (\d+) was killed by SIGKILL`)
+	deathLine  = regexp.MustCompile(`worker (\d+) (was killed by SIGKILL|was killed|exited)`)
 	nonceText  = regexp.MustCompile(`nonce=([0-9a-f]{32})`)
 )
 
 // accounts reads them, when the server has ended.
 func (s *server) accounts() (*accounts, error) {
-	a := &accounts{begun: map[string][]int{}, ended: map[string][]int{}, lost: map[string]int{}, killed: map[int]bool{}}
+	a := &accounts{begun: map[string][]int{}, ended: map[string][]int{}, lost: map[string]int{}, killed: map[int]bool{}, died: map[int]bool{}}
 	file, err := os.Open(s.notes)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (s *server) accounts() (*accounts, error) {
 		}
 	}
 	for _, line := range strings.Split(s.text(), "\n") {
-		m := killedLine.FindStringSubmatch(line)
+		m := deathLine.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
@@ -89,7 +90,10 @@ func (s *server) accounts() (*accounts, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.killed[pid] = true
+		a.died[pid] = true
+		if strings.HasSuffix(m[2], "SIGKILL") {
+			a.killed[pid] = true
+		}
 		for _, n := range nonceText.FindAllStringSubmatch(line, -1) {
 			a.lost[n[1]] = pid
 		}
@@ -97,9 +101,10 @@ func (s *server) accounts() (*accounts, error) {
 	return a, lines.Err()
 }
 
-// settle holds what clients saw against the accounts and returns what does not fit.
-func (b *books) settle(a *accounts, killed map[int]bool) []string {
-	complain := append([]string{}, b.failures...)
+// settle holds what clients saw against the accounts and returns what does not fit. Each
+// worker had a number of threads.
+func (b *books) settle(a *accounts, killed map[int]bool, threads int) []string {
+	complain := append(append([]string{}, b.failures...), a.deaths(killed, threads)...)
 	if b.counts[whole] == 0 {
 		complain = append(complain, "no request was answered")
 	}
@@ -112,6 +117,37 @@ func (b *books) settle(a *accounts, killed map[int]bool) []string {
 	for nonce := range a.begun {
 		if b.requests[nonce] == nil {
 			complain = append(complain, "the application was given a request that nobody sent: "+nonce)
+		}
+	}
+	for nonce := range a.lost {
+		if b.requests[nonce] == nil {
+			complain = append(complain, "the server lost a request that nobody sent: "+nonce)
+		}
+	}
+	return complain
+}
+
+// deaths compares those that the server has logged with the kills. A thread claims one
+// request at a time: what a worker takes with it can be no more than its threads, whether
+// the application had come to note them or not.
+func (a *accounts) deaths(killed map[int]bool, threads int) (complain []string) {
+	lost := map[int]int{}
+	for _, pid := range a.lost {
+		lost[pid]++
+	}
+	for pid, n := range lost {
+		if n > threads {
+			complain = append(complain, fmt.Sprintf("worker %d has taken %d requests with it, and has %d threads", pid, n, threads))
+		}
+	}
+	for pid := range killed {
+		if !a.killed[pid] {
+			complain = append(complain, fmt.Sprintf("the server does not tell that worker %d was killed", pid))
+		}
+	}
+	for pid := range a.died {
+		if !killed[pid] {
+			complain = append(complain, fmt.Sprintf("worker %d died, and nobody has killed it", pid))
 		}
 	}
 	return complain
@@ -130,10 +166,13 @@ func verdict(r *request, begun, ended []int, lost int, killed map[int]bool) stri
 	}
 	switch r.outcome {
 	case whole:
-		// A lost request can be whole for its client: the worker was killed when every
-		// byte had gone out, before it could say that this was all.
 		if len(begun) != 1 {
 			return "nobody has run it"
+		}
+		// A lost request can be whole for its client: the worker was killed when every
+		// byte had gone out, before it could say that this was all.
+		if lost != 0 && !r.lengthKnown() {
+			return "the client was told that it is whole, and its worker did not say so"
 		}
 		if len(ended) != 1 && lost == 0 {
 			return "it has not ended, and its worker was not killed"

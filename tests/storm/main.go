@@ -20,6 +20,7 @@ type options struct {
 	killEvery      time.Duration
 	zygoteEvery    time.Duration
 	killpoint      string
+	lost           int
 	seed           uint64
 }
 
@@ -34,6 +35,7 @@ func main() {
 	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker")
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of the zygote")
 	flag.StringVar(&o.killpoint, "killpoint", "", "LABEL:COUNT: no random kills; the first worker that is at this step for the COUNT-th time ends itself there (a build with the tag killpoints)")
+	flag.IntVar(&o.lost, "lost", -1, "with -killpoint: how many requests that worker must take with it; -1: it depends")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -84,7 +86,7 @@ func storm(o *options) (wrong []string, err error) {
 	load(o, s, books, 1, o.duration, kills)
 	after := s.settle()
 	wrong = append(wrong, leftovers(before, after, o)...)
-	more, accounts, err := closeBooks(s, books, kills.killed)
+	more, accounts, err := closeBooks(o, s, books, kills.killed)
 	if err != nil {
 		return nil, err
 	}
@@ -96,29 +98,38 @@ func storm(o *options) (wrong []string, err error) {
 	return append(wrong, more...), nil
 }
 
-// killpoint has one worker end itself at a step of the bridge, amid requests.
+// killpoint has one worker end itself at a step of the bridge: with requests before, at the
+// same time, and behind it.
 func killpoint(o *options, s *server, books *books) (wrong []string, err error) {
-	load(o, s, books, 0, o.duration, nil)
-	if _, err := os.Stat(s.reached); err != nil {
+	reached := func() bool { _, err := os.Stat(s.reached); return err == nil }
+	phase := uint64(0)
+	for end := time.Now().Add(patience); !reached() && time.Now().Before(end); phase++ {
+		load(o, s, books, phase, o.duration, nil)
+	}
+	if !reached() {
 		wrong = append(wrong, "no worker has come to the step "+o.killpoint)
 	}
+	load(o, s, books, phase, o.duration, nil)
 	if after := s.rest(o.workers); after.streams != 0 || after.line != 0 || after.workers != o.workers {
 		wrong = append(wrong, fmt.Sprintf("not at rest afterwards: %v", after))
 	}
-	more, accounts, err := closeBooks(s, books, nil)
+	more, accounts, err := closeBooks(o, s, books, nil)
 	if err != nil {
 		return nil, err
 	}
 	if len(accounts.killed) != 1 {
 		wrong = append(wrong, fmt.Sprintf("%d deaths are logged instead of one", len(accounts.killed)))
 	}
-	fmt.Printf("storm: killed at %s; %s\n", o.killpoint, books.summary())
+	if n := len(accounts.lost); o.lost >= 0 && n != o.lost {
+		wrong = append(wrong, fmt.Sprintf("%d requests were lost with it instead of %d", n, o.lost))
+	}
+	fmt.Printf("storm: killed at %s with %d requests; %s\n", o.killpoint, len(accounts.lost), books.summary())
 	return append(wrong, more...), nil
 }
 
 // closeBooks ends the server and settles the account; killed are the workers that the storm has
 // killed, nil for those that the log says were killed.
-func closeBooks(s *server, books *books, killed map[int]bool) (wrong []string, a *accounts, err error) {
+func closeBooks(o *options, s *server, books *books, killed map[int]bool) (wrong []string, a *accounts, err error) {
 	if err := s.stop(); err != nil {
 		wrong = append(wrong, "the server's end: "+err.Error())
 	}
@@ -128,7 +139,7 @@ func closeBooks(s *server, books *books, killed map[int]bool) (wrong []string, a
 	if killed == nil {
 		killed = a.killed
 	}
-	return append(wrong, books.settle(a, killed)...), a, nil
+	return append(wrong, books.settle(a, killed, o.threads)...), a, nil
 }
 
 // load runs all connections for a while, with kills beside them if there are to be any.

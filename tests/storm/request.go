@@ -52,6 +52,10 @@ func (r *request) wire() string {
 	return fmt.Sprintf("%s /%s?nonce=%s&size=%d HTTP/1.1\r\nHost: storm\r\n%s\r\n", method, r.kind, r.nonce, r.size, more)
 }
 
+// lengthKnown says whether the application tells the answer's length beforehand. Else only
+// the last chunk shows that it is whole.
+func (r *request) lengthKnown() bool { return r.kind != "upload" && r.kind != "stream" }
+
 // send writes the request, the body in pieces.
 func (r *request) send(w io.Writer) error {
 	if _, err := io.WriteString(w, r.wire()); err != nil || r.kind != "upload" {
