@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "errors.h"
+
 static PyObject *template; // a dict; never given to an application
 static PyObject *input_key;
 
@@ -22,8 +24,7 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
         return false;
     gb_py.PyUnicode_InternInPlace(&input_key);
     return add("SCRIPT_NAME", gb_py.PyUnicode_DecodeLatin1("", 0, NULL)) &&
-           add("wsgi.version", gb_python_help("version", NULL, NULL, NULL)) &&
-           add("wsgi.errors", gb_python_help("Errors", NULL, NULL, NULL)) &&
+           add("wsgi.version", gb_python_help("version", NULL, NULL, NULL)) && add("wsgi.errors", gb_errors_new()) &&
            add("wsgi.file_wrapper", gb_python_help("file_wrapper", NULL, NULL, NULL)) &&
            add("wsgi.input_terminated", gb_py.PyBool_FromLong(1)) &&
            add("wsgi.multithread", gb_py.PyBool_FromLong(s->threads > 1)) &&
@@ -31,17 +32,22 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
            add("wsgi.run_once", gb_py.PyBool_FromLong(0));
 }
 
-// ---- Names. The same few come with every request, so each thread keeps them as
-// interned strings, found by their bytes.
+// ---- Names and values. The same few names come with every request, most of them
+// with the same value as before, so each thread keeps both as Python strings: the
+// names interned and found by their bytes, of the values the last one.
 
 struct gb_key {
     PyObject *string; // NULL: free
+    PyObject *value;  // the last one, or NULL
+    const char *text; // its bytes, inside of it; NULL if they are not ASCII
+    uint32_t text_size;
     uint32_t hash;
     uint16_t size;
-    char name[58];
+    char name[54];
 };
 
-#define KEYS 512u // places; a power of two, at most three quarters of them are used
+#define KEYS ((size_t)512) // places; a power of two, at most three quarters of them are used
+#define VALUE_KEPT 256u    // bytes; longer values are not kept
 
 static uint32_t hash_of(const uint8_t *name, size_t size)
 {
@@ -51,45 +57,99 @@ static uint32_t hash_of(const uint8_t *name, size_t size)
     return h;
 }
 
-static PyObject *string_of(const uint8_t *name, size_t size)
+// A new reference, or NULL with the exception set.
+static PyObject *string_of(const uint8_t *text, size_t size)
 {
-    PyObject *string = gb_py.PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
-    if (string != NULL)
-        gb_py.PyUnicode_InternInPlace(&string);
-    return string;
+    return gb_py.PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)size, NULL);
 }
 
-// The name as a Python string: a new reference.
-static PyObject *key_of(struct gb_request *r, const uint8_t *name, size_t size)
+static bool is_name(const struct gb_key *k, const uint8_t *name, size_t size)
 {
-    if (size > sizeof r->keys->name)
-        return gb_py.PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
-    if (r->keys == NULL && (r->keys = calloc(KEYS, sizeof *r->keys)) == NULL)
-        return gb_py.PyErr_NoMemory();
+    return k->size == size && memcmp(k->name, name, size) == 0;
+}
+
+// Fills a free place; NULL without memory.
+static struct gb_key *add_key(struct gb_request *r, struct gb_key *k, const uint8_t *name, size_t size)
+{
+    if ((k->string = string_of(name, size)) == NULL) {
+        gb_py.PyErr_Clear();
+        return NULL;
+    }
+    gb_py.PyUnicode_InternInPlace(&k->string);
+    k->size = (uint16_t)size;
+    memcpy(k->name, name, size);
+    r->key_count++;
+    return k;
+}
+
+static struct gb_key *look_up(struct gb_request *r, const uint8_t *name, size_t size)
+{
     uint32_t hash = hash_of(name, size);
     for (uint32_t at = hash;; at++) {
         struct gb_key *k = &r->keys[at & (KEYS - 1)];
-        if (k->string == NULL) {
-            if (r->key_count >= (size_t)KEYS / 4 * 3) // someone sends names of his own making
-                return gb_py.PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
-            if ((k->string = string_of(name, size)) == NULL)
-                return NULL;
+        if (k->string != NULL) {
+            if (k->hash == hash && is_name(k, name, size))
+                return k;
+        } else if (r->key_count >= KEYS / 4 * 3) { // someone sends names of his own making
+            return NULL;
+        } else {
             k->hash = hash;
-            k->size = (uint16_t)size;
-            memcpy(k->name, name, size);
-            r->key_count++;
-        } else if (k->hash != hash || k->size != size || memcmp(k->name, name, size) != 0) {
-            continue;
+            return add_key(r, k, name, size);
         }
-        gb_py.Py_IncRef(k->string);
-        return k->string;
     }
 }
 
-static bool set(struct gb_request *r, PyObject *environ, const uint8_t *name, const struct gb_variable *v)
+// The place of the name of variable i; NULL, without an exception, if it is not kept.
+static struct gb_key *key_of(struct gb_request *r, unsigned i, const uint8_t *name, size_t size)
 {
-    PyObject *key = key_of(r, name, v->name_size);
-    PyObject *value = gb_py.PyUnicode_DecodeLatin1((const char *)name + v->name_size, (Py_ssize_t)v->value_size, NULL);
+    // A client's requests bring their variables in the same order.
+    bool guessed = i < GB_KEYS_GUESSED;
+    if (guessed && r->guess[i] != NULL && is_name(r->guess[i], name, size))
+        return r->guess[i];
+    if (size > sizeof r->keys->name || (r->keys == NULL && (r->keys = calloc(KEYS, sizeof *r->keys)) == NULL))
+        return NULL;
+    struct gb_key *k = look_up(r, name, size);
+    if (guessed)
+        r->guess[i] = k;
+    return k;
+}
+
+static void forget_value(struct gb_key *k)
+{
+    gb_py.Py_DecRef(k->value);
+    k->value = NULL;
+}
+
+// The value as a Python string, which stays the key's; NULL with the exception set.
+static PyObject *value_of(struct gb_key *k, const uint8_t *text, size_t size)
+{
+    if (k->value != NULL && k->text != NULL && k->text_size == size && memcmp(k->text, text, size) == 0)
+        return k->value;
+    forget_value(k);
+    if ((k->value = string_of(text, size)) == NULL)
+        return NULL;
+    Py_ssize_t n;
+    k->text = gb_py.PyUnicode_AsUTF8AndSize(k->value, &n); // inside of an ASCII string, else a copy
+    if (k->text == NULL)
+        gb_py.PyErr_Clear();
+    else if ((size_t)n != size)
+        k->text = NULL;
+    k->text_size = (uint32_t)size;
+    return k->value;
+}
+
+static bool set_kept(PyObject *environ, struct gb_key *k, const uint8_t *text, size_t size)
+{
+    PyObject *value = value_of(k, text, size);
+    bool done = value != NULL && gb_py.PyDict_SetItem(environ, k->string, value) == 0;
+    if (size > VALUE_KEPT)
+        forget_value(k);
+    return done;
+}
+
+static bool set_new(PyObject *environ, const uint8_t *name, const struct gb_variable *v)
+{
+    PyObject *key = string_of(name, v->name_size), *value = string_of(name + v->name_size, v->value_size);
     bool done = key != NULL && value != NULL && gb_py.PyDict_SetItem(environ, key, value) == 0;
     gb_py.Py_DecRef(key);
     gb_py.Py_DecRef(value);
@@ -105,7 +165,8 @@ PyObject *gb_environ_new(struct gb_request *r, PyObject *input)
     for (unsigned i = 0; done && i < r->claim->head.count; i++) {
         memcpy(&v, at, sizeof v);
         at += sizeof v;
-        done = set(r, environ, at, &v);
+        struct gb_key *k = key_of(r, i, at, v.name_size);
+        done = k != NULL ? set_kept(environ, k, at + v.name_size, v.value_size) : set_new(environ, at, &v);
         at += (size_t)v.name_size + v.value_size;
     }
     if (done)

@@ -79,6 +79,15 @@ PyObject *gb_python_take_exception(void)
     return value;
 }
 
+PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i)
+{
+    if (gb_py.PyList_GetItemRef != NULL)
+        return gb_py.PyList_GetItemRef(list, i);
+    PyObject *item = gb_py.PyList_GetItem(list, i);
+    gb_py.Py_IncRef(item);
+    return item;
+}
+
 // ---- The helper.
 
 static PyObject *helper;

@@ -76,6 +76,7 @@ enum {
     X(void, PyErr_Fetch, (PyObject **, PyObject **, PyObject **))                                                      \
     X(void, PyErr_NormalizeException, (PyObject **, PyObject **, PyObject **))                                         \
     X(void, PyErr_Restore, (PyObject *, PyObject *, PyObject *))                                                       \
+    X(void, PyErr_SetObject, (PyObject *, PyObject *))                                                                 \
     X(void, PyErr_SetString, (PyObject *, const char *))                                                               \
     X(void, PyErr_WriteUnraisable, (PyObject *))                                                                       \
     X(int, PyException_SetTraceback, (PyObject *, PyObject *))                                                         \
@@ -110,6 +111,8 @@ enum {
     X(PyObject *, PyUnicode_FromString, (const char *))                                                                \
     X(void, PyUnicode_InternInPlace, (PyObject **))                                                                    \
     X(PyObject *, PyBool_FromLong, (long))                                                                             \
+    X(PyObject *, PyLong_FromSsize_t, (Py_ssize_t))                                                                    \
+    X(Py_ssize_t, PyUnicode_GetLength, (PyObject *))                                                                   \
     X(Py_ssize_t, PyLong_AsSsize_t, (PyObject *))                                                                      \
     X(PyObject *, PyObject_Str, (PyObject *))
 
@@ -121,6 +124,7 @@ enum {
 // X(name): variables that hold an object; gb_py has the variable's address.
 #define GB_PYTHON_EXCEPTIONS(X)                                                                                        \
     X(PyExc_AssertionError)                                                                                            \
+    X(PyExc_BaseException)                                                                                             \
     X(PyExc_ConnectionResetError)                                                                                      \
     X(PyExc_OSError)                                                                                                   \
     X(PyExc_RuntimeError)                                                                                              \
@@ -169,6 +173,10 @@ void gb_failed(const char *text);
 
 // The current exception, taken out and normalised: a new reference, NULL if there is none.
 PyObject *gb_python_take_exception(void);
+
+// Item i of a list: a new reference, or NULL with the exception set. Borrowed ones are
+// not safe without the GIL.
+PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i);
 
 // Makes a type whose instances have `size` bytes of their own behind the object
 // header, at gb_python_own(). A new reference, or NULL with the exception set.

@@ -58,9 +58,15 @@ static struct gb_request *make(void)
     return r;
 }
 
+static _Thread_local struct gb_request *here;
+
+struct gb_request *gb_request_of_thread(void)
+{
+    return here;
+}
+
 struct gb_request *gb_request_here(void)
 {
-    static _Thread_local struct gb_request *here;
     if (here == NULL && (here = make()) == NULL)
         gb_py.PyErr_NoMemory();
     return here;
@@ -107,45 +113,82 @@ struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side)
     return NULL;
 }
 
-// ---- Its names, for the log.
+// ---- Lines about it for the log.
 
-// The value of a variable of the request's head, which is not terminated.
-static const char *variable(const struct gb_request *r, const char *name, int *size)
+#define LINE 4096u // bytes of a line, its newline included
+
+// The value of a variable of the request's head; *size is 0 if there is none.
+static const uint8_t *variable(const struct gb_request *r, const char *name, size_t *size)
 {
     const uint8_t *at = r->variables;
     struct gb_variable v;
-    *size = 0;
     for (unsigned i = 0; at != NULL && i < r->claim->head.count; i++) {
         memcpy(&v, at, sizeof v);
         at += sizeof v;
-        if (v.name_size == strlen(name) && memcmp(at, name, v.name_size) == 0) {
-            *size = v.value_size < 500 ? (int)v.value_size : 500;
-            return (const char *)at + v.name_size;
-        }
+        *size = v.value_size;
+        if (v.name_size == strlen(name) && memcmp(at, name, v.name_size) == 0)
+            return at + v.name_size;
         at += (size_t)v.name_size + v.value_size;
     }
-    return "";
+    *size = 0;
+    return NULL;
+}
+
+// Adds a variable's value and a character. What a client could forge lines or terminal
+// codes with is escaped, and what is very long is cut.
+static size_t add_variable(const struct gb_request *r, char *line, size_t at, const char *name, char after)
+{
+    size_t size, end = at + 1000;
+    const uint8_t *value = variable(r, name, &size);
+    for (size_t i = 0; i < size && at < end; i++) {
+        if (value[i] > ' ' && value[i] < 0x7f)
+            line[at++] = (char)value[i];
+        else
+            at += (size_t)snprintf(line + at, 5, "\\x%02x", value[i]);
+    }
+    line[at++] = after;
+    return at;
+}
+
+// Makes the line, with its newline and a NUL; returns its size.
+static size_t make_line(const struct gb_request *r, char line[LINE + 1], const char *format, va_list arguments)
+{
+    size_t n = (size_t)snprintf(line, LINE, "gobridge[%d]: ", (int)getpid());
+    n = add_variable(r, line, n, "REQUEST_METHOD", ' ');
+    n = add_variable(r, line, n, "REQUEST_URI", ':');
+    line[n++] = ' ';
+    int more = vsnprintf(line + n, LINE - n, format, arguments);
+    n += more < 0 ? 0 : (size_t)more;
+    if (n > LINE - 1)
+        n = LINE - 1;
+    line[n++] = '\n';
+    line[n] = '\0';
+    return n;
 }
 
 void gb_request_log(const struct gb_request *r, const char *format, ...)
 {
-    char text[2048];
-    int method_size, target_size;
-    const char *method = variable(r, "REQUEST_METHOD", &method_size);
-    const char *target = variable(r, "REQUEST_URI", &target_size);
-    int n = snprintf(text, sizeof text, "gobridge[%d]: %.*s %.*s: ", (int)getpid(), method_size, method, target_size,
-                     target);
+    char line[LINE + 1];
     va_list arguments;
     va_start(arguments, format);
-    int more = vsnprintf(text + n, sizeof text - (size_t)n - 1, format, arguments);
+    size_t n = make_line(r, line, format, arguments);
     va_end(arguments);
-    n += more < 0 ? 0 : more;
-    if (n > (int)sizeof text - 2)
-        n = (int)sizeof text - 2;
-    text[n++] = '\n';
     // One write: lines of several workers do not mix.
-    if (write(STDERR_FILENO, text, (size_t)n) < 0)
+    if (write(STDERR_FILENO, line, n) < 0)
         return; // nobody is there to be told
+}
+
+void gb_request_report(const struct gb_request *r, PyObject *exception, const char *format, ...)
+{
+    char line[LINE + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    make_line(r, line, format, arguments);
+    va_end(arguments);
+    PyObject *reported = gb_python_help("report", "sO", line, exception);
+    if (reported == NULL)
+        gb_py.PyErr_WriteUnraisable(NULL);
+    gb_py.Py_DecRef(reported);
 }
 
 bool gb_request_bodiless(const struct gb_request *r)

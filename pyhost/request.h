@@ -25,6 +25,7 @@ bool gb_bytes_add(struct gb_bytes *b, const void *data, size_t n);
 void gb_bytes_clear(struct gb_bytes *b, size_t keep);
 
 struct gb_key; // environ.c
+#define GB_KEYS_GUESSED 64
 
 // There is one for each request thread, for the process's whole life: objects that
 // outlive their request (wsgi.input, start_response) point here.
@@ -52,14 +53,20 @@ struct gb_request {
     size_t ahead_at;       // the first of them
     struct gb_bytes taken; // what a read returns, while it is put together
 
+    struct gb_bytes errors; // a line for wsgi.errors that is not ended yet
+
     struct gb_key *keys; // names of variables as Python strings
     size_t key_count;
+    struct gb_key *guess[GB_KEYS_GUESSED]; // whose name the variable in this place had last
 
     struct gb_request *older; // another thread's
 };
 
 // This thread's; NULL without memory, with the exception set.
 struct gb_request *gb_request_here(void);
+
+// This thread's, or NULL if it has never served a request.
+struct gb_request *gb_request_of_thread(void);
 
 // An object of a request knows the request by its serial.
 struct gb_handle {
@@ -86,6 +93,10 @@ struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side);
 
 // Writes one line about the request to standard error.
 __attribute__((format(printf, 2, 3))) void gb_request_log(const struct gb_request *r, const char *format, ...);
+
+// Writes such a line with the exception and its traceback behind it; no exception is set.
+__attribute__((format(printf, 3, 4))) void gb_request_report(const struct gb_request *r, PyObject *exception,
+                                                             const char *format, ...);
 
 // Does this method or status have no response body?
 bool gb_request_bodiless(const struct gb_request *r);

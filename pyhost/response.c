@@ -153,18 +153,32 @@ enum gb_sent gb_response_piece(struct gb_request *r, PyObject *piece, bool last)
 
 // ---- What the application returned.
 
-// A list or tuple of one piece: its length is known, and nothing has to be closed.
+// A list or tuple of one piece: its length is known, and nothing has to be closed. A
+// new reference, or NULL if it is something else.
 static PyObject *only_piece(PyObject *returned)
 {
     PyObject *kind = gb_py.PyObject_Type(returned), *piece = NULL;
-    if (kind == gb_py.PyList_Type && gb_py.PyList_Size(returned) == 1)
-        piece = gb_py.PyList_GetItem(returned, 0);
-    else if (kind == gb_py.PyTuple_Type && gb_py.PyTuple_Size(returned) == 1)
+    if (kind == gb_py.PyList_Type && gb_py.PyList_Size(returned) == 1) {
+        if ((piece = gb_python_list_item(returned, 0)) == NULL)
+            gb_py.PyErr_Clear(); // a thread has just emptied it
+    } else if (kind == gb_py.PyTuple_Type && gb_py.PyTuple_Size(returned) == 1) {
         piece = gb_py.PyTuple_GetItem(returned, 0);
-    gb_py.Py_DecRef(kind);
-    if (piece != NULL)
         gb_py.Py_IncRef(piece);
+    }
+    gb_py.Py_DecRef(kind);
     return piece;
+}
+
+// Could what the application returned be a body? False with the exception set for the
+// usual mistakes, which iterating would name less well.
+static bool may_be_body(PyObject *returned)
+{
+    if (returned != gb_py._Py_NoneStruct && gb_py.PyObject_IsInstance(returned, gb_py.PyUnicode_Type) != 1 &&
+        gb_py.PyObject_IsInstance(returned, gb_py.PyBytes_Type) != 1)
+        return true;
+    gb_py.PyErr_Format(*gb_py.PyExc_TypeError,
+                       "the application must return an iterable of bytes, like [b\"hello\"], not %.200R", returned);
+    return false;
 }
 
 // Says the body's length when the application has not. An empty body says nothing of
@@ -268,6 +282,8 @@ static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
         gb_py.Py_DecRef(piece);
         return sent;
     }
+    if (!may_be_body(returned))
+        return GB_RAISED;
     enum gb_sent sent = send_each(r, returned);
     if (sent == GB_SENT)
         sent = inside(r, end_empty, NULL);
@@ -306,12 +322,8 @@ static uint32_t failed(struct gb_request *r)
         return GB_ABORTED;
     }
     PyObject *exception = gb_python_take_exception();
-    gb_request_log(r, r->head_sent ? "the application failed; its answer is cut"
-                                   : "the application failed; the client gets 500");
-    PyObject *reported = gb_python_help("report", "O", exception, NULL);
-    if (reported == NULL)
-        gb_py.PyErr_WriteUnraisable(NULL);
-    gb_py.Py_DecRef(reported);
+    gb_request_report(r, exception, "the application failed; %s",
+                      r->head_sent ? "its answer is cut" : "the client gets 500");
     gb_py.Py_DecRef(exception);
     if (!r->head_sent && inside(r, send_500, NULL) == GB_SENT)
         return GB_FINISHED;

@@ -195,16 +195,6 @@ static bool take_header(struct gb_request *r, PyObject *item)
     return done;
 }
 
-// Item i of a list: a new reference. Borrowed ones are not safe without the GIL.
-static PyObject *list_item(PyObject *list, Py_ssize_t i)
-{
-    if (gb_py.PyList_GetItemRef != NULL)
-        return gb_py.PyList_GetItemRef(list, i);
-    PyObject *item = gb_py.PyList_GetItem(list, i);
-    gb_py.Py_IncRef(item);
-    return item;
-}
-
 bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *headers)
 {
     r->started = false;
@@ -218,12 +208,14 @@ bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *he
         return false;
     }
     Py_ssize_t count = gb_py.PyList_Size(headers);
+    if (count < 0) // it only says that it is a list
+        return false;
     if (count > UINT16_MAX - 8) {
         gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "there are too many headers");
         return false;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = list_item(headers, i);
+        PyObject *item = gb_python_list_item(headers, i);
         bool done = item != NULL && take_header(r, item);
         gb_py.Py_DecRef(item);
         if (!done)
@@ -238,18 +230,16 @@ bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *he
 // Raises what exc_info holds: the head is out, so the error cannot be told otherwise.
 static void raise_again(PyObject *exc_info)
 {
-    PyObject *kind = gb_py.PyTuple_GetItem(exc_info, 0), *value = gb_py.PyTuple_GetItem(exc_info, 1),
-             *traceback = gb_py.PyTuple_GetItem(exc_info, 2);
-    if (kind == NULL || value == NULL || traceback == NULL)
+    PyObject *exception = gb_py.PyTuple_GetItem(exc_info, 1);
+    if (exception == NULL)
         return; // IndexError says it
-    gb_py.Py_IncRef(kind);
-    gb_py.Py_IncRef(value);
-    gb_py.Py_IncRef(traceback);
-    if (traceback == gb_py._Py_NoneStruct) {
-        gb_py.Py_DecRef(traceback);
-        traceback = NULL;
+    if (gb_py.PyObject_IsInstance(exception, *gb_py.PyExc_BaseException) != 1) {
+        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "exc_info must be what sys.exc_info() returns, not %R", exc_info);
+        return;
     }
-    gb_py.PyErr_Restore(kind, value, traceback); // takes all three over
+    PyObject *kind = gb_py.PyObject_Type(exception);
+    gb_py.PyErr_SetObject(kind, exception);
+    gb_py.Py_DecRef(kind);
 }
 
 static bool may_start(struct gb_request *r, PyObject *exc_info)

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "environ.h"
+#include "errors.h"
 #include "input.h"
 #include "python_api.h"
 #include "request.h"
@@ -16,7 +17,7 @@ static PyObject *application;
 static int raised(const char *what)
 {
     PyObject *exception = gb_python_take_exception();
-    PyObject *reported = exception != NULL ? gb_python_help("report", "O", exception, NULL) : NULL;
+    PyObject *reported = exception != NULL ? gb_python_help("report", "sO", "", exception) : NULL;
     gb_py.PyErr_Clear();
     gb_py.Py_DecRef(reported);
     gb_py.Py_DecRef(exception);
@@ -135,4 +136,5 @@ void gb_wsgi_run(struct gb_claim *c)
     gb_py.Py_DecRef(environ);
     gb_py.Py_DecRef(start_response);
     gb_py.Py_DecRef(input);
+    gb_errors_end(r);
 }

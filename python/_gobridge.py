@@ -10,7 +10,6 @@ import importlib
 import inspect
 import os
 import sys
-import threading
 import traceback
 
 FRAMES = ("<gobridge>", "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
@@ -48,37 +47,6 @@ def file_wrapper():
     return FileWrapper
 
 
-class Errors:
-    """wsgi.errors: text for the server's standard error, whole lines at a time.
-
-    Threads write to it at the same time, so each keeps its unfinished line to itself.
-    """
-
-    def __init__(self):
-        self._mine = threading.local()
-
-    def write(self, text):
-        if not isinstance(text, str):
-            raise TypeError(f"wsgi.errors takes str, not {type(text).__name__}")
-        pending = getattr(self._mine, "pending", "") + text
-        lines, newline, rest = pending.rpartition("\n")
-        if newline:
-            sys.stderr.write(lines + newline)
-        self._mine.pending = rest
-        return len(text)
-
-    def writelines(self, lines):
-        for line in lines:
-            self.write(line)
-
-    def flush(self):
-        pending = getattr(self._mine, "pending", "")
-        self._mine.pending = ""
-        if pending:
-            sys.stderr.write(pending)
-        sys.stderr.flush()
-
-
 # ---- Tracebacks.
 
 
@@ -95,9 +63,9 @@ def text_of(exception):
     return "".join(lines)
 
 
-def report(exception):
+def report(heading, exception):
     """Print an exception, in one write, so that workers do not mix their lines."""
-    sys.stderr.write(text_of(exception))
+    sys.stderr.write(heading + text_of(exception))
     sys.stderr.flush()
 
 

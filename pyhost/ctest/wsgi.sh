@@ -1,15 +1,20 @@
 #!/bin/sh
 # Tests the WSGI interface inside every CPython of this machine.
-# usage: pyhost/ctest/wsgi.sh [--asan] [PYTHON...]
+# usage: pyhost/ctest/wsgi.sh [--asan | --speed] [PYTHON...]
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 host=$here/..
-flags=
+flags=-O1
 preload=
-if [ "${1:-}" = --asan ]; then
+test=
+if [ "${1:-}" = --speed ]; then
     shift
-    flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+    flags=-O2
+    test=speed
+elif [ "${1:-}" = --asan ]; then
+    shift
+    flags="-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
     preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
     # What Python keeps until its end is no leak; PYTHONMALLOC lets the sanitizer see each object.
     export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
@@ -28,8 +33,8 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2086 # the flags are words
-gcc -std=gnu11 -D_GNU_SOURCE -DGB_SHARED_LIBRARY -g -O1 -Wall -Wextra -Werror $flags -fPIC -shared -fvisibility=hidden \
+gcc -std=gnu11 -D_GNU_SOURCE -DGB_SHARED_LIBRARY -g -Wall -Wextra -Werror $flags -fPIC -shared -fvisibility=hidden \
     -o "$work/wsgi.so" "$here/wsgi.c" "$here/front.c" "$host"/*.c -ldl -lpthread
 for python in "$@"; do
-    LD_PRELOAD=$preload "$python" "$here/wsgi.py" "$work/wsgi.so"
+    LD_PRELOAD=$preload "$python" "$here/wsgi.py" "$work/wsgi.so" $test
 done
