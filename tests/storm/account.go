@@ -53,8 +53,8 @@ type accounts struct {
 }
 
 var (
-	deathLine  = regexp.MustCompile(`worker (\d+) (was killed by SIGKILL|was killed|exited)`)
-	nonceText  = regexp.MustCompile(`nonce=([0-9a-f]{32})`)
+	deathLine = regexp.MustCompile(`worker (\d+) (was killed by SIGKILL|was killed|exited)`)
+	nonceText = regexp.MustCompile(`nonce=([0-9a-f]{32})`)
 )
 
 // accounts reads them, when the server has ended.
