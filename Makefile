@@ -72,7 +72,7 @@ ctest: ## the C host, driven without Go, in every Python of this machine
 	pyhost/ctest/drive.sh $$(cat .tools/pythons)
 	pyhost/ctest/wsgi.sh $$(cat .tools/pythons)
 model: ## check the bridge's model with spin, and that its mutants fail
-	tests/model/run
+	go test -v -count=1 -timeout 30m ./tests/model
 killpoints: ## kill a worker at each of its labelled steps
 	go test -v -count=1 -timeout 30m ./tests/killpoints
 e2e: ## the real binary with real peers, on every interpreter of this machine

@@ -1,0 +1,385 @@
+/* Claim and take-back: one front, two workers with a thread each, two streams.
+ *
+ * Who owns a stream is decided by its word alone. Hints may be stale, clients may
+ * leave, streams may be taken back and used again, without end. A sequence is only
+ * ever compared for being equal, so it is enough to tell the newest (1) from all
+ * earlier ones (0), and an endless run has finitely many states. The same holds for
+ * the use count of a connection.
+ *
+ * Wakes are not modelled here (news.pml): a worker sees its inbox, and the front a
+ * stream that is DONE, at any time after the fact. What is modelled is that a line
+ * of waiting requests is looked at only when room was made, because hints that
+ * nobody wants any more fill an inbox too.
+ */
+
+#define WORKERS 2
+#define STREAMS 2
+#define CLIENTS 2
+#define ENTRIES 2 /* hints in an inbox */
+#define TURN (2 * ENTRIES) /* put and taken count modulo this; an empty inbox begins anew at 0 */
+
+/* The word: state:2 | worker:1 | sequence:1. A worker stands for its incarnation. */
+#define FREE 0
+#define QUEUED 1
+#define RUNNING 2
+#define DONE 3
+#define WORD(state, w, q) ((state) + 4 * (w) + 8 * (q))
+#define STATE(x) ((x) & 3)
+#define AS(x, state) (((x) & 252) + (state))
+
+#define NOBODY 2   /* as a slot: no worker has the stream */
+#define WAITED(w) ((put[w] + TURN - taken[w]) % TURN)
+
+/* Shared memory. */
+byte word[STREAMS];
+byte hint_word[4];   /* inbox of worker w: entries w * ENTRIES + i */
+byte hint_stream[4];
+byte put[WORKERS];
+byte taken[WORKERS];
+byte name[STREAMS];   /* connection and its use count, which is also what the request asks */
+byte answer[STREAMS];
+
+/* Private to a worker; global so that a fresh sequence can be found. */
+byte hand_word[WORKERS];  /* the hint it has taken, then the stream it runs */
+byte hand_stream[WORKERS];
+byte old_word[WORKERS];   /* an object of the application that outlived its request */
+byte old_stream[WORKERS];
+
+/* The front's. */
+#define AWAY 0
+#define LINE 1
+#define PLACED 2
+byte client[CLIENTS];
+byte slot[STREAMS] = NOBODY; /* whose worker has it */
+bool room_made;          /* and somebody waits for it */
+bool ending;             /* no client comes or leaves any more */
+
+#define WRONG 255
+
+byte each;
+
+/* What compares equal to no word that will ever be: an old hint of worker w. */
+#define OLD_HINT(w) WORD(QUEUED, w, 0)
+
+/* Stream s is about to be queued with sequence 1: whoever holds an earlier sequence of
+ * it holds 0 from now on. */
+inline age_sequences(s)
+{
+    d_step {
+        each = 0;
+        do
+        :: each < WORKERS * ENTRIES ->
+            if
+            :: hint_word[each] != 0 && hint_stream[each] == s ->
+                hint_word[each] = OLD_HINT(each / ENTRIES); hint_stream[each] = 0
+            :: else
+            fi;
+            each++
+        :: else -> break
+        od;
+        each = 0;
+        do
+        :: each < WORKERS ->
+            if
+            :: hand_word[each] != 0 && hand_stream[each] == s ->
+                hand_word[each] = OLD_HINT(each); hand_stream[each] = 0
+            :: else
+            fi;
+            if
+            :: old_word[each] != 0 && old_stream[each] == s -> old_word[each] = 0; old_stream[each] = 0
+            :: else
+            fi;
+            each++
+        :: else -> break
+        od;
+        each = 0
+    }
+}
+
+/* Connection c is about to begin a request with use count 1: streams of its earlier
+ * ones carry 0 from now on. */
+#define NAME(c, count) (1 + 2 * (c) + (count))
+#define CLIENT(name) (((name) - 1) / 2)
+inline age_names(c)
+{
+    d_step {
+        each = 0;
+        do
+        :: each < STREAMS ->
+            if
+            :: name[each] == NAME(c, 1) -> name[each] = NAME(c, 0)
+            :: else
+            fi;
+            if
+            :: answer[each] == NAME(c, 1) -> answer[each] = NAME(c, 0)
+            :: else
+            fi;
+            each++
+        :: else -> break
+        od;
+        each = 0
+    }
+}
+
+#ifdef MUTANT_PUT_WITHOUT_ROOM
+#define ROOM(w) true
+#else
+#define ROOM(w) (WAITED(w) < ENTRIES)
+#endif
+
+#define MOVABLE(s) (!ending && slot[s] != NOBODY && STATE(word[s]) == QUEUED && ROOM(1 - slot[s]))
+#define FINISHED(s) (slot[s] != NOBODY && STATE(word[s]) == DONE)
+#define IN_LINE (client[0] == LINE || client[1] == LINE)
+
+#define PLACE 1
+#define PUT 2
+#define DROP 3
+
+proctype front()
+{
+    byte c, s, w, act;
+
+end_turn:
+    do
+    :: atomic {
+        if
+        /* A request comes. Where others wait it joins the line, else it is placed if it can be. */
+        :: !ending && (client[0] == AWAY || client[1] == AWAY) ->
+            if
+            :: client[0] == AWAY -> c = 0
+            :: client[1] == AWAY -> c = 1
+            fi;
+            age_names(c);
+            act = (IN_LINE -> 0 : PLACE);
+            client[c] = LINE
+
+        /* Room was made: the line moves on. */
+        :: room_made ->
+            if
+            :: client[0] == LINE -> c = 0
+            :: client[1] == LINE -> c = 1
+            fi;
+            act = PLACE
+
+        /* A stream that a worker has not begun goes to another one. */
+        :: MOVABLE(0) || MOVABLE(1) ->
+            if
+            :: MOVABLE(0) -> s = 0
+            :: MOVABLE(1) -> s = 1
+            fi;
+            w = 1 - slot[s];
+            act = PUT;
+#ifdef MUTANT_TAKE_BACK_BY_STORE
+            goto take_back
+#else
+take_back:
+            word[s] = AS(word[s], FREE)
+#endif
+
+        /* A client leaves. */
+        :: !ending && client[0] + client[1] != 0 ->
+            if
+            :: client[0] != AWAY -> c = 0
+            :: client[1] != AWAY -> c = 1
+            fi;
+            if
+            :: client[c] == LINE -> room_made = room_made && client[1 - c] == LINE
+            :: client[c] == PLACED && slot[0] != NOBODY && name[0] == NAME(c, 1) -> s = 0; goto cancel
+            :: client[c] == PLACED && slot[1] != NOBODY && name[1] == NAME(c, 1) -> s = 1;
+cancel:
+                if
+#ifndef MUTANT_FREE_RUNNING
+                :: STATE(word[s]) == RUNNING ->
+closed_set:
+                    skip /* what the worker sees of it: pipes.pml */
+#endif
+                :: else -> act = DROP /* QUEUED, and the swap succeeds; or DONE */
+                fi
+            fi;
+            client[c] = AWAY
+
+        /* A worker is through with a stream. */
+        :: FINISHED(0) || FINISHED(1) ->
+            if
+            :: FINISHED(0) -> s = 0
+            :: FINISHED(1) -> s = 1
+            fi;
+            c = CLIENT(name[s]);
+            if
+#ifdef MUTANT_IGNORE_USE_COUNT
+            :: client[c] == PLACED ->
+#else
+            :: client[c] == PLACED && name[s] == NAME(c, 1) ->
+#endif
+                assert(answer[s] == NAME(c, 1)); /* the right answer, and to who asked */
+                client[c] = AWAY
+            :: else /* the client has left */
+            fi;
+            act = DROP
+
+        :: !ending -> ending = true
+        fi;
+#ifdef MUTANT_TAKE_BACK_BY_STORE
+    }
+    atomic {
+        if
+        :: false ->
+take_back:
+            word[s] = AS(word[s], FREE)
+        :: else
+        fi;
+#endif
+
+        /* Client c is in the line: a stream and a worker with room, or it stays there. */
+        if
+        :: act == PLACE && slot[0] == NOBODY && ROOM(0) -> s = 0; w = 0; act = PUT
+        :: act == PLACE && slot[0] == NOBODY && ROOM(1) -> s = 0; w = 1; act = PUT
+        :: act == PLACE && slot[0] != NOBODY && slot[1] == NOBODY && ROOM(0) -> s = 1; w = 0; act = PUT
+        :: act == PLACE && slot[0] != NOBODY && slot[1] == NOBODY && ROOM(1) -> s = 1; w = 1; act = PUT
+        :: else
+        fi;
+        if
+        :: act == PUT && slot[s] == NOBODY ->
+reuse:
+            name[s] = NAME(c, 1);
+            client[c] = PLACED;
+            room_made = room_made && IN_LINE
+        :: act == PLACE -> room_made = false; act = 0
+        :: act == DROP ->
+free:
+            word[s] = AS(word[s], FREE);
+            name[s] = 0; answer[s] = 0; slot[s] = NOBODY;
+            room_made = IN_LINE;
+            act = 0
+        :: else
+        fi;
+        c = 0;
+        if
+        :: act == PUT ->
+            slot[s] = w;
+#ifndef MUTANT_SAME_SEQUENCE
+            age_sequences(s);
+#endif
+#ifndef MUTANT_WORD_AFTER_HINT
+put_word:
+            word[s] = WORD(QUEUED, w, 1)
+#endif
+        :: else -> s = 0; w = 0; act = 0; goto end_turn
+        fi
+       }
+put_hint:
+       atomic {
+        c = w * ENTRIES + put[w] % ENTRIES;
+#ifdef MUTANT_COUNT_BEFORE_HINT
+        put[w] = (put[w] + 1) % TURN
+       }
+       atomic {
+#endif
+        hint_word[c] = WORD(QUEUED, w, 1);
+        hint_stream[c] = s;
+        c = 0;
+#ifndef MUTANT_COUNT_BEFORE_HINT
+put_count:
+        put[w] = (put[w] + 1) % TURN;
+#endif
+#ifdef MUTANT_WORD_AFTER_HINT
+       }
+       atomic {
+        word[s] = WORD(QUEUED, w, 1);
+#endif
+        s = 0; w = 0; act = 0
+       }
+    od
+}
+
+proctype worker(bit me)
+{
+    byte at;
+
+end_idle:
+    atomic {
+        put[me] != taken[me] ->
+        at = me * ENTRIES + taken[me] % ENTRIES;
+#ifdef MUTANT_TAKEN_BEFORE_COPY
+        taken[me] = (taken[me] + 1) % TURN
+    }
+    atomic {
+#endif
+        hand_word[me] = hint_word[at];
+        hand_stream[me] = hint_stream[at]
+    }
+inbox_seen:
+    atomic {
+#ifndef MUTANT_TAKEN_BEFORE_COPY
+        taken[me] = (taken[me] + 1) % TURN;
+        hint_word[at] = 0; hint_stream[at] = 0; /* nobody looks there again */
+        if
+        :: put[me] == taken[me] -> put[me] = 0; taken[me] = 0
+        :: else
+        fi;
+#endif
+        at = 0
+    }
+inbox_taken:
+    atomic {
+        if
+        :: word[hand_stream[me]] == hand_word[me]
+        :: else -> goto at_lost
+        fi;
+#ifdef MUTANT_CLAIM_BY_STORE
+    }
+    atomic {
+#endif
+        hand_word[me] = AS(hand_word[me], RUNNING);
+        word[hand_stream[me]] = hand_word[me]
+    }
+claimed:
+    atomic {
+        answer[hand_stream[me]] = name[hand_stream[me]];
+        /* wsgi.input or send of an earlier request is used: it compares words first. */
+        if
+        :: old_word[me] != 0 && hand_word[me] == old_word[me] && hand_stream[me] == old_stream[me] ->
+            answer[hand_stream[me]] = WRONG
+        :: else
+        fi
+    }
+outcome_stored:
+    atomic {
+        assert(word[hand_stream[me]] == hand_word[me]); /* a running stream is never taken */
+        word[hand_stream[me]] = AS(hand_word[me], DONE);
+        old_word[me] = hand_word[me]; old_stream[me] = hand_stream[me];
+        hand_word[me] = 0; hand_stream[me] = 0;
+        goto end_idle
+    }
+
+at_lost:
+    atomic {
+        hand_word[me] = 0; hand_stream[me] = 0;
+#ifndef MUTANT_SILENT_STALE
+        room_made = IN_LINE; /* by news: the line may wait for this room */
+#endif
+        goto end_idle
+    }
+}
+
+/* When nothing moves any more, everybody was answered and everything is back. */
+proctype judge()
+{
+end_judge:
+    atomic {
+        timeout ->
+        assert(ending && client[0] == AWAY && client[1] == AWAY);
+        assert(STATE(word[0]) == FREE && STATE(word[1]) == FREE);
+        assert(slot[0] == NOBODY && slot[1] == NOBODY);
+        assert(WAITED(0) == 0 && WAITED(1) == 0)
+    }
+}
+
+init {
+    atomic {
+        run front();
+        run worker(0);
+        run worker(1);
+        run judge()
+    }
+}

@@ -1,0 +1,165 @@
+package model
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// models are the Promela files, each with the variants that are searched besides the
+// plain one.
+var models = []struct {
+	name     string
+	variants []string
+}{
+	{"claim", nil},
+	{"news", []string{"SAME_WORD"}},
+	{"pipes", nil},
+	{"death", []string{"MOVES"}},
+}
+
+// search has spin make a verifier of a model and runs it. It returns what the verifier says.
+func search(t *testing.T, model string, defines ...string) string {
+	t.Helper()
+	source, err := filepath.Abs(model + ".pml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	args := []string{"-a"}
+	for _, d := range defines {
+		args = append(args, "-D"+d)
+	}
+	run(t, dir, "spin", append(args, source)...)
+	// Safety properties and invalid end states; memory is compressed, never hashed away.
+	run(t, dir, "cc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOFAIR", "-DMEMLIM=6000", "-o", "pan", "pan.c")
+	return run(t, dir, "./pan", "-m4000000")
+}
+
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	c := exec.Command(name, args...)
+	c.Dir = dir
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+var (
+	errorCount = regexp.MustCompile(`errors: (\d+)`)
+	stateCount = regexp.MustCompile(`(?m)^\s*(\S+) states, stored`)
+)
+
+func TestModels(t *testing.T) {
+	for _, m := range models {
+		for _, variant := range append([]string{""}, m.variants...) {
+			t.Run(strings.TrimSuffix(m.name+"-"+variant, "-"), func(t *testing.T) {
+				var defines []string
+				if variant != "" {
+					defines = append(defines, variant)
+				}
+				out := search(t, m.name, defines...)
+				if e := errorCount.FindStringSubmatch(out); e == nil || e[1] != "0" {
+					t.Fatalf("spin found an error:\n%s", out)
+				}
+				for _, sign := range []string{"Search not completed", "max search depth too small", "out of memory", "truncated"} {
+					if strings.Contains(out, sign) {
+						t.Fatalf("the search did not come to its end:\n%s", out)
+					}
+				}
+				t.Logf("%s states", stateCount.FindStringSubmatch(out)[1])
+			})
+		}
+	}
+}
+
+var mutantName = regexp.MustCompile(`\bMUTANT_\w+`)
+
+// TestMutants leaves out one guard after the other: spin must find what each is for.
+func TestMutants(t *testing.T) {
+	count := 0
+	for _, m := range models {
+		text, err := os.ReadFile(m.name + ".pml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mutants := mutantName.FindAllString(string(text), -1)
+		slices.Sort(mutants)
+		for _, mutant := range slices.Compact(mutants) {
+			count++
+			t.Run(m.name+"/"+strings.TrimPrefix(mutant, "MUTANT_"), func(t *testing.T) {
+				for _, variant := range append([]string{""}, m.variants...) {
+					defines := []string{mutant}
+					if variant != "" {
+						defines = append(defines, variant)
+					}
+					out := search(t, m.name, defines...)
+					if e := errorCount.FindStringSubmatch(out); e != nil && e[1] != "0" {
+						return
+					}
+				}
+				t.Error("spin finds nothing wrong without this guard")
+			})
+		}
+	}
+	if count < 10 {
+		t.Errorf("there are only %d mutants", count)
+	}
+}
+
+// matches returns the first groups of a pattern's matches in all files of a glob, each once.
+func matches(t *testing.T, glob, pattern string) (found []string) {
+	t.Helper()
+	files, err := filepath.Glob(glob)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files (%v)", glob, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+			found = append(found, m[1])
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// TestLabels compares the steps of the models with those of the sources: what the worker
+// does with the list in steps.h, which is also the list of the kill points, and with the
+// places in the C code; what the front does with the places in the Go code.
+func TestLabels(t *testing.T) {
+	listed := matches(t, "../../pyhost/steps.h", `(?m)^\s+X\((\w+)\)`)
+	compare(t, "pyhost/steps.h", listed, "GB_STEP in pyhost/*.c", matches(t, "../../pyhost/*.c", `GB_STEP\((\w+)\)`))
+	var worker, front []string
+	for _, label := range matches(t, "*.pml", `(?m)^\s*([a-z_]+):(?:\s|$)`) {
+		switch {
+		case strings.HasPrefix(label, "at_"), strings.HasPrefix(label, "end_"): // the model's own
+		case slices.Contains(listed, label):
+			worker = append(worker, label)
+		default:
+			front = append(front, label)
+		}
+	}
+	compare(t, "pyhost/steps.h", listed, "the models", worker)
+	compare(t, "//gb:step in bridge/*.go", matches(t, "../../bridge/*.go", `//gb:step (\w+)`), "the models", front)
+}
+
+func compare(t *testing.T, nameA string, a []string, nameB string, b []string) {
+	t.Helper()
+	missing := func(from, in []string) string {
+		return fmt.Sprint(slices.DeleteFunc(slices.Clone(from), func(s string) bool { return slices.Contains(in, s) }))
+	}
+	if !slices.Equal(a, b) {
+		t.Errorf("only %s has %s, only %s has %s", nameA, missing(a, b), nameB, missing(b, a))
+	}
+}
