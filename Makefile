@@ -81,8 +81,10 @@ e2e: ## the real binary with real peers, on every interpreter of this machine
 .PHONY: storm storm-short
 storm: setup build ## load with nonces while workers and zygote are killed, STORM_SECONDS (60)
 	go run ./tests/storm -duration $(STORM_SECONDS)s
+	go run ./tests/storm -duration $(STORM_SECONDS)s -threads 4 -args "--reactors 3"
 storm-short:
 	go run ./tests/storm -duration 10s
+	go run ./tests/storm -duration 10s -threads 4 -args "--reactors 3"
 
 .PHONY: bench
 bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +74,9 @@ func Run(c Config) (*Server, error) {
 	binary := c.Binary
 	if binary == "" {
 		binary = filepath.Join(root, "bin", "gobridge")
+	}
+	if binary, err = filepath.Abs(binary); err != nil { // it starts in another folder
+		return nil, err
 	}
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("%w (make build brings it)", err)
@@ -246,11 +248,4 @@ func (r *record) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
-}
-
-// Lines calls f for each line of the text.
-func Lines(text string, f func(string)) {
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		f(lines.Text())
-	}
 }

@@ -50,14 +50,16 @@ func TestDeaths(t *testing.T) {
 		name               string
 		lost               map[string]int
 		logged, died, kill []int
+		unborn             int
 		want               string
 	}{
-		{"one kill", map[string]int{"a": 7, "b": 7}, []int{7}, []int{7}, []int{7}, ""},
-		{"more than it has threads", map[string]int{"a": 7, "b": 7, "c": 7}, []int{7}, []int{7}, []int{7}, "3 requests"},
-		{"a kill that is not told", nil, nil, nil, []int{7}, "does not tell"},
-		{"a death that nobody wanted", nil, nil, []int{7}, nil, "nobody has killed it"},
+		{"one kill", map[string]int{"a": 7, "b": 7}, []int{7}, []int{7}, []int{7}, 0, ""},
+		{"more than it has threads", map[string]int{"a": 7, "b": 7, "c": 7}, []int{7}, []int{7}, []int{7}, 0, "3 requests"},
+		{"a kill that is not told", nil, nil, nil, []int{7}, 0, "does not tell"},
+		{"a kill before the worker had a name", nil, nil, nil, []int{7}, 1, ""},
+		{"a death that nobody wanted", nil, nil, []int{7}, nil, 0, "nobody has killed it"},
 	} {
-		a := &accounts{lost: c.lost, killed: set(c.logged), died: set(c.died)}
+		a := &accounts{lost: c.lost, killed: set(c.logged), died: set(c.died), unborn: c.unborn}
 		got := strings.Join(a.deaths(set(c.kill), 2), "; ")
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

@@ -16,12 +16,6 @@ type chaos struct {
 	failed  string
 }
 
-// Names of the server's processes in /proc/PID/comm.
-const (
-	workerName = "gobridge-worker"
-	zygoteName = "gobridge-zygote"
-)
-
 func (c *chaos) run(o *options, over <-chan struct{}) {
 	workers, zygotes := time.NewTicker(o.killEvery), time.NewTicker(o.zygoteEvery)
 	defer workers.Stop()
@@ -34,26 +28,25 @@ func (c *chaos) run(o *options, over <-chan struct{}) {
 			}
 			return
 		case <-workers.C:
-			if pid := c.kill(workerName); pid != 0 {
+			if pid := c.kill(c.server.Workers()); pid != 0 {
 				c.killed[pid] = true
 			}
 		case <-zygotes.C:
-			if c.kill(zygoteName) != 0 {
+			if c.kill(c.server.Zygotes()) != 0 {
 				c.zygotes++
 			}
 		}
 	}
 }
 
-// kill kills a random child of the given name, and returns its pid if there was one.
-func (c *chaos) kill(name string) int {
-	pids := c.server.children(name)
+// kill kills a random one of the processes, and returns its pid if there was one.
+func (c *chaos) kill(pids []int) int {
 	if len(pids) == 0 {
 		return 0
 	}
 	pid := pids[c.random.IntN(len(pids))]
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		c.failed = fmt.Sprintf("kill %s %d: %v", name, pid, err)
+		c.failed = fmt.Sprintf("kill %d: %v", pid, err)
 		return 0
 	}
 	return pid

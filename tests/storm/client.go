@@ -47,7 +47,7 @@ func (c *client) run(end time.Time) {
 }
 
 func (c *client) connect() bool {
-	conn, err := c.server.dial()
+	conn, err := c.server.Dial()
 	if err != nil {
 		c.books.refused(err)
 		return false

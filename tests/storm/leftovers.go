@@ -3,10 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
+
+	tested "gobridge/tests/server"
 )
 
 // inUse is what the server has in use.
@@ -60,66 +59,27 @@ func (s *server) rest(workers int) (now inUse) {
 }
 
 func (s *server) inUse() (u inUse) {
-	u.streams, u.line = s.stats()
-	status := fmt.Sprintf("/proc/%d/status", s.pid())
-	u.threads, u.shared, u.memory = number(status, "Threads"), number(status, "RssShmem"), number(status, "RssAnon")
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid()))
+	usage, err := s.Usage()
+	if u.streams, u.line = usage.Streams, usage.Line; err != nil {
+		u.streams, u.line = -1, -1
+	}
+	u.threads, u.shared, u.memory = number(s.Pid(), "Threads"), number(s.Pid(), "RssShmem"), number(s.Pid(), "RssAnon")
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Pid()))
 	if err == nil {
 		u.descriptors = len(entries)
 	}
-	for _, pid := range s.children(workerName) {
+	for _, pid := range s.Workers() {
 		u.workers++
-		u.workerTasks += number(fmt.Sprintf("/proc/%d/status", pid), "Threads")
+		u.workerTasks += number(pid, "Threads")
 	}
 	return u
 }
 
-// number is the value of a line like "Threads:	7" in a status file.
-func number(path, name string) int {
-	text, err := os.ReadFile(path)
+// number is one of a process's status file, -1 if the process has ended.
+func number(pid int, name string) int {
+	n, err := tested.Status(pid, name)
 	if err != nil {
 		return -1
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if rest, ok := strings.CutPrefix(line, name+":"); ok {
-			n, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				return -1
-			}
-			return n
-		}
-	}
-	return -1
-}
-
-// stats asks the server for its own count: SIGUSR1 has it log what is in use.
-func (s *server) stats() (streams, line int) {
-	before := len(s.text())
-	if err := s.process.Process.Signal(syscall.SIGUSR1); err != nil {
-		return -1, -1
-	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		text := s.text()[before:]
-		if !strings.Contains(text, "in use") || !strings.HasSuffix(text, "\n") {
-			continue
-		}
-		streams, line = field(text, "streams="), field(text, "line=")
-		return streams, line
-	}
-	return -1, -1
-}
-
-func field(text, name string) int {
-	at := strings.LastIndex(text, name)
-	if at < 0 {
-		return -1
-	}
-	n := 0
-	for _, c := range text[at+len(name):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = n*10 + int(c-'0')
 	}
 	return n
 }

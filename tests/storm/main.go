@@ -21,6 +21,7 @@ type options struct {
 	zygoteEvery    time.Duration
 	killpoint      string
 	lost           int
+	log            string
 	seed           uint64
 }
 
@@ -36,6 +37,7 @@ func main() {
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of the zygote")
 	flag.StringVar(&o.killpoint, "killpoint", "", "LABEL:COUNT: no random kills; the first worker that is at this step for the COUNT-th time ends itself there (a build with the tag killpoints)")
 	flag.IntVar(&o.lost, "lost", -1, "with -killpoint: how many requests that worker must take with it; -1: it depends")
+	flag.StringVar(&o.log, "log", "build/storm.log", "file to which the server's log goes if the storm fails")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -72,7 +74,7 @@ func storm(o *options) (wrong []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.kill()
+	defer s.Kill()
 	books := newBooks()
 	if o.killpoint != "" {
 		return killpoint(o, s, books)
@@ -130,7 +132,7 @@ func killpoint(o *options, s *server, books *books) (wrong []string, err error) 
 // closeBooks ends the server and settles the account; killed are the workers that the storm has
 // killed, nil for those that the log says were killed.
 func closeBooks(o *options, s *server, books *books, killed map[int]bool) (wrong []string, a *accounts, err error) {
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		wrong = append(wrong, "the server's end: "+err.Error())
 	}
 	if a, err = s.accounts(); err != nil {
@@ -139,7 +141,10 @@ func closeBooks(o *options, s *server, books *books, killed map[int]bool) (wrong
 	if killed == nil {
 		killed = a.killed
 	}
-	return append(wrong, books.settle(a, killed, o.threads)...), a, nil
+	if wrong = append(wrong, books.settle(a, killed, o.threads)...); len(wrong) > 0 {
+		wrong = append(wrong, s.keepLog(o.log))
+	}
+	return wrong, a, nil
 }
 
 // load runs all connections for a while, with kills beside them if there are to be any.

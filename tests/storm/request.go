@@ -121,7 +121,7 @@ func (r *request) receive(in *bufio.Reader) bool {
 		r.judge(badGate, "")
 		return !response.Close
 	case response.StatusCode != http.StatusOK:
-		return r.judge(wrong, "status %s, %q, %v", response.Status, tail(string(body), 200), err)
+		return r.judge(wrong, "status %s, %q, %v", response.Status, string(body[max(0, len(body)-200):]), err)
 	case response.Header.Get("X-Nonce") != r.nonce:
 		return r.judge(wrong, "an answer to another request: nonce %q", response.Header.Get("X-Nonce"))
 	case err != nil && strings.Contains(err.Error(), "unexpected EOF"):
