@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
@@ -107,7 +108,23 @@ func (v *service) run() error {
 	v.server.Serve()
 	v.tellUsage()
 	fmt.Fprintln(v.out, v.readyLine(listeners))
-	return v.stop(<-v.signals)
+	sig := <-v.signals
+	v.oneSignal()
+	return v.stop(sig)
+}
+
+// twice is how close together two signals count as one: timeout(1), for one, signals its
+// child and then the group that the child is in.
+const twice = 10 * time.Millisecond
+
+func (v *service) oneSignal() {
+	for end := time.After(twice); ; {
+		select {
+		case <-v.signals:
+		case <-end:
+			return
+		}
+	}
 }
 
 // findPython finds the interpreter and decides on its host.
