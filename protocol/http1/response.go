@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"strconv"
 
 	"gobridge/bridge"
@@ -39,7 +40,7 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 	closes = !r.KeepAlive || f == UntilClose
 	dst = appendStatusLine(dst, h)
 	if h.Status == 204 && h.BodyLength >= 0 {
-		dst = appendWithoutLength(dst, h)
+		dst = appendWithoutLength(dst, h.Lines)
 	} else {
 		dst = append(dst, h.Lines...)
 	}
@@ -89,14 +90,16 @@ func appendStatusLine(dst []byte, h *bridge.ResponseHead) []byte {
 
 // appendWithoutLength leaves out Content-Length, which 204 must not have (RFC 9110
 // section 8.6).
-func appendWithoutLength(dst []byte, h *bridge.ResponseHead) []byte {
-	h.Each(func(name, value []byte) {
-		if !fold(name, "content-length") {
-			dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
+func appendWithoutLength(dst, lines []byte) []byte {
+	for line := range bytes.Lines(lines) {
+		if name, _, _ := bytes.Cut(line, colon); !fold(name, "content-length") {
+			dst = append(dst, line...)
 		}
-	})
+	}
 	return dst
 }
+
+var colon = []byte(":")
 
 // AppendChunkSize adds the line before a chunk of n bytes, which CR LF must follow.
 func AppendChunkSize(dst []byte, n int) []byte {

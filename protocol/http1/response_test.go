@@ -29,6 +29,16 @@ func TestAppendHead(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", Counted, false},
 		{"HEAD", bridge.ResponseHead{Status: 200, Lines: []byte("Content-Length: 7\r\n"), BodyLength: 7}, Response{Minor: 1, NoBody: true, KeepAlive: true},
 			"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", Empty, false},
+		{"HEAD without a length", bridge.ResponseHead{Status: 200, BodyLength: -1}, Response{NoBody: true, KeepAlive: true},
+			"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n", Empty, false},
+		{"304 with a length", bridge.ResponseHead{Status: 304, Lines: []byte("Content-Length: 7\r\n"), BodyLength: 7}, Response{Minor: 1, KeepAlive: true},
+			"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", Empty, false},
+		{"204", bridge.ResponseHead{Status: 204, BodyLength: -1, Lines: []byte("X: y\r\n")}, Response{Minor: 1, KeepAlive: true},
+			"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", Empty, false},
+		{"204 with a length", bridge.ResponseHead{Status: 204, Lines: []byte("X: y\r\ncontent-length: 0\r\nZ: Content-Length: 1\r\n")}, Response{Minor: 1, KeepAlive: true},
+			"HTTP/1.1 204 No Content\r\nX: y\r\nZ: Content-Length: 1\r\n\r\n", Empty, false},
+		{"own reason for 200", bridge.ResponseHead{Status: 200, Reason: []byte("Fine"), BodyLength: 0}, Response{Minor: 1},
+			"HTTP/1.1 200 Fine\r\nConnection: close\r\n\r\n", Counted, true},
 		{"304", bridge.ResponseHead{Status: 304, BodyLength: -1}, Response{Minor: 1},
 			"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", Empty, true},
 		{"own reason, date and server", bridge.ResponseHead{Status: 299, Reason: []byte("Fine"), Lines: []byte("Date: d\r\nServer: x\r\n"), HasDate: true, HasServer: true, BodyLength: -1},
@@ -56,18 +66,16 @@ func TestDate(t *testing.T) {
 	}
 }
 
-func TestAppendChunkSize(t *testing.T) {
-	if got := fmt.Sprintf("%q", AppendChunkSize([]byte("x"), 255)); got != `"xff\r\n"` {
-		t.Error(got)
+func TestReason(t *testing.T) {
+	for status, want := range map[int]string{200: "OK", 511: "Network Authentication Required", 299: "", 999: "", -1: ""} {
+		if got := Reason(status); got != want {
+			t.Errorf("%d: %q, want %q", status, got, want)
+		}
 	}
 }
 
-func BenchmarkAppendHead(b *testing.B) {
-	h := bridge.ResponseHead{Status: 200, Reason: []byte("OK"), Lines: []byte("Content-Type: text/plain\r\nContent-Length: 5\r\n"), BodyLength: 5}
-	r := Response{Minor: 1, KeepAlive: true, Date: []byte("Sun, 06 Nov 1994 08:49:37 GMT"), Server: "gobridge"}
-	var out []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		out, _, _ = AppendHead(out[:0], &h, &r)
+func TestAppendChunkSize(t *testing.T) {
+	if got := fmt.Sprintf("%q", AppendChunkSize([]byte("x"), 255)); got != `"xff\r\n"` {
+		t.Error(got)
 	}
 }
