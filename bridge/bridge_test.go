@@ -75,6 +75,38 @@ func TestOrderInLineAndInbox(t *testing.T) {
 	expectIdle(t, b)
 }
 
+// Hints whose clients have left fill an inbox until the worker reads them. Then it has
+// room again, and nothing but the worker's news says so.
+func TestRoomBehindStaleHints(t *testing.T) {
+	b, w := newTestBridge(t, config(1, 2))
+	gone, waiting := b.ports[0], b.ports[1]
+	for b.dispatch.gen.slots[0].room() {
+		c := begin(gone, "/gone")
+		c.x.Leave()
+	}
+	c := begin(waiting, "/")
+	if s := b.Stats(); s.Line != 1 || s.Running != 0 {
+		t.Fatalf("the inbox is not full of stale hints: %+v", s)
+	}
+	gone.Turn()
+	waiting.Turn()
+	if w[0].claim() != nil {
+		t.Fatal("a stale hint was claimed")
+	}
+	gone.Turn() // it gets the news, the line belongs to the other
+	waiting.Turn()
+	run := w[0].claim()
+	if run == nil {
+		t.Fatal("the request still waits in the line, and nothing will move it")
+	}
+	run.answer(200, "late")
+	waiting.Turn()
+	if c.state != Finished || string(c.body) != "late" {
+		t.Errorf("state %v, body %q", c.state, c.body)
+	}
+	expectIdle(t, b)
+}
+
 func TestFewestInFlight(t *testing.T) {
 	b, _ := newTestBridge(t, config(3, 1))
 	for range 30 {

@@ -91,6 +91,7 @@ func (w *fakeWorker) claim() *claimed {
 		if atomic.CompareAndSwapUint64(&g.stream(h.Stream).Word, h.Word, running) {
 			return &claimed{w: w, stream: h.Stream, word: running}
 		}
+		(&claimed{w: w, stream: h.Stream}).news() // there is room in the inbox
 	}
 	return nil
 }

@@ -102,9 +102,15 @@ func (p *Port) readMail() int {
 	return len(mail) + 1
 }
 
+// news takes a worker's news. Whatever they are about, the worker may also have read hints
+// that nobody wants any more, so there may be room in its inbox.
 func (p *Port) news(s *slot) int {
 	m := s.gen.seg.news(s.index, p.index, pyhost.ToFront)
-	return m.take(uint32(s.gen.seg.streams), func(stream uint32) { p.look(s.gen.runs[stream]) })
+	count := m.take(uint32(s.gen.seg.streams), func(stream uint32) { p.look(s.gen.runs[stream]) })
+	if count > 0 {
+		p.roomMade = true
+	}
+	return count
 }
 
 // look looks at a stream again: news only says that it is worth it.

@@ -65,6 +65,16 @@ static bool give_back(struct gb_claim *c)
     return false;
 }
 
+// A hint that nobody wants any more took room in the inbox, and the front may have a
+// request that waits for that room while nothing runs: it has to be told. Any reactor
+// will do; the one that had the stream is as good as any.
+static bool stale(struct gb_segment *s, uint32_t stream)
+{
+    uint32_t reactor = *(volatile uint32_t *)&s->stream[stream].reactor;
+    gb_news_give(s, reactor < s->reactors ? reactor : 0, stream);
+    return false;
+}
+
 bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
 {
     struct gb_segment *s = c->segment;
@@ -73,7 +83,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     struct gb_stream *stream = &s->stream[hint->stream];
     uint64_t queued = hint->word;
     if (!atomic_compare_exchange_strong(&stream->word, &queued, with_state(queued, GB_RUNNING)))
-        return false;
+        return stale(s, hint->stream);
     GB_STEP(claimed);
     c->stream = hint->stream;
     c->word = with_state(hint->word, GB_RUNNING);
@@ -81,7 +91,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     c->body_left = 0;
     c->broken = false;
     atomic_store(&c->over, false);
-    c->expect_told = false;
+    c->body_came = false;
     c->reactor = *(volatile uint32_t *)&stream->reactor;
     if (c->reactor >= s->reactors)
         return give_back(c);
@@ -153,13 +163,13 @@ static bool look_request(struct gb_claim *c, enum gb_wait *found)
 }
 
 // The client sends the body of an Expect request only when it is told to; the
-// front learns here that the application waits for it.
+// front learns here that the application waits for it. Each wait tells anew until
+// the body comes: a wait that a signal or a late wake cuts short may be over before
+// the front has looked.
 static void want_body(struct gb_claim *c)
 {
-    if (c->expect_told || !(c->head.flags & GB_REQUEST_EXPECT))
-        return;
-    c->expect_told = true;
-    tell(c);
+    if (!c->body_came && c->head.flags & GB_REQUEST_EXPECT)
+        tell(c);
 }
 
 // Sleeps until there are bytes in the request pipe, whether of head or body.
@@ -312,6 +322,8 @@ size_t gb_request_try(struct gb_claim *c, void *to, size_t n)
     if (n > c->body_left)
         n = c->body_left;
     size_t taken = take(c, to, n);
+    if (taken > 0)
+        c->body_came = true;
     if (c->body_left != GB_LENGTH_UNKNOWN)
         c->body_left -= taken;
     return taken;

@@ -31,7 +31,7 @@ struct gb_claim {
     uint64_t body_left;          // body bytes not read yet, or GB_LENGTH_UNKNOWN
     bool broken;                 // the shared memory held what cannot be: answer as if the client were gone
     atomic_bool over;            // its owner wants it back from other threads that wait
-    bool expect_told;            // the front knows that the body of an Expect request is wanted
+    bool body_came;              // some of the body was read: no client waits for 100 any more
     struct gb_reader request;
     struct gb_writer response;
     uint8_t *variables; // owned; reused from one request to the next

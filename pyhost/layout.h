@@ -62,6 +62,10 @@ struct gb_reactor {
 };
 
 // ---- Workers: inbox and sleep.
+//
+// A hint whose stream was taken back or cancelled takes its room in the inbox until it
+// is read. The worker that read it gives news of its stream: the front may have
+// requests that wait for that room while nothing runs.
 
 struct gb_hint {
     uint64_t word;   // the stream's word as it was queued
