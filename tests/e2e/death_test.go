@@ -219,6 +219,7 @@ func TestNothingStays(t *testing.T) {
 		awaitNote(t, noted, "sleep")
 		all := append(s.Workers(), s.Zygotes()...)
 		s.Kill()
+		s.Wait()
 		err := server.Await(func() bool { return !slices.ContainsFunc(all, server.Running) })
 		if err != nil || len(all) != 3 {
 			t.Errorf("of %v some are still there", all)
