@@ -89,7 +89,7 @@ storm-short:
 .PHONY: bench
 bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
 	@scripts/setup bench
-	tests/bench/run
+	tests/bench/run --write docs/benchmarks.md
 
 # ---- Care
 

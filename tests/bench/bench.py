@@ -9,12 +9,13 @@ import os
 import re
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+
+import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -39,8 +40,9 @@ def commands(application, port, workers):
         "gobridge": gobridge,
         "granian": [os.path.join(BIN, "granian"), "--interface", "wsgi", "--port", str(port), "--workers", w,
                     "--blocking-threads", "1", "--no-log", application + ":app"],
+        # Its other way with HTTP, http-socket, closes the connection after each answer.
         "uwsgi": [os.path.join(BIN, "uwsgi"), "--http11-socket", "127.0.0.1:%d" % port, "--module", application + ":app",
-                  "--processes", w, "--master", "--disable-logging", "--log-master-req-stream", "--logto", os.devnull],
+                  "--processes", w, "--master", "--disable-logging"],
         "gunicorn": [os.path.join(BIN, "gunicorn"), "--bind", "127.0.0.1:%d" % port, "--workers", w,
                      "--log-level", "error", application + ":app"],
     }
@@ -144,28 +146,29 @@ def measure(name, port, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--application", choices=["hello", "flasked"], default="hello")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="these servers")
+    parser.add_argument("--write", metavar="FILE", help="write the table as a page there, too")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print("the machine is busy (load %.1f): the figures will be of little use" % load, file=sys.stderr)
     results = {}
     for _ in range(options.rounds):
         for name in commands(options.application, 0, options.workers):
             if options.only and name not in options.only:
                 continue
-            port = free_port()
-            result = measure(name, port, options)
-            results.setdefault(name, []).append(result)
-            if result["errors"]:
-                print("%s: %s" % (name, result["errors"]), file=sys.stderr)
-    print("%s, %d worker(s), %d connections, medians of %d rounds of %d s"
-          % (options.application, options.workers, options.connections, options.rounds, options.seconds))
-    print("%-10s %12s %10s %9s %9s" % ("", "requests/s", "CPU us/req", "p50 ms", "p99 ms"))
-    for name, rounds in sorted(results.items(), key=lambda r: -statistics.median(x["rate"] for x in r[1])):
-        print("%-10s %12.0f %10.1f %9.2f %9.2f"
-              % ((name,) + tuple(statistics.median(r[key] for r in rounds) for key in ("rate", "cpu", "p50", "p99"))))
+            results.setdefault(name, []).append(measure(name, free_port(), options))
+    title = "%s, %d worker%s, %d connections, medians of %d rounds of %d s" % (
+        options.application, options.workers, "s"[options.workers == 1:], options.connections, options.rounds, options.seconds)
+    print("\n".join([title, report.text(results)] + report.errors(results)))
+    if options.write:
+        used = {name: line for name, line in commands(options.application, 8000, options.workers).items() if name in results}
+        with open(options.write, "w") as f:
+            f.write(report.page(title, results, used, ROOT, load))
 
 
 main()
