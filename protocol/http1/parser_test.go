@@ -39,6 +39,9 @@ var headCases = []headCase{
 	{"close", "GET / HTTP/1.1\r\n" + host + "Connection: foo, Close\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.KeepAlive), "false") }},
 	{"close wins", "GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.KeepAlive), "false") }},
 	{"length", "PUT / HTTP/1.1\r\n" + host + "content-LENGTH: 0123\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.BodyLength), "123") }},
+	{"18 digits", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 999999999999999999\r\n\r\n", 0, func(p *Parser) string {
+		return differ(fmt.Sprint(p.Request.BodyLength), "999999999999999999")
+	}},
 	{"chunked", "PUT / HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.BodyLength), "-1") }},
 	{"expect", "PUT / HTTP/1.1\r\n" + host + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Expect), "true") }},
 	{"expect of 1.0 is ignored", "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Expect), "false") }},
@@ -167,6 +170,7 @@ var headCases = []headCase{
 	{"length with a space", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 1 0\r\n\r\n", 400, nil},
 	{"hexadecimal length", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 0x1\r\n\r\n", 400, nil},
 	{"empty length", "PUT / HTTP/1.1\r\n" + host + "Content-Length:\r\n\r\n", 400, nil},
+	{"19 digits", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 9999999999999999999\r\n\r\n", 400, nil},
 	{"20 digits", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 12345678901234567890\r\n\r\n", 400, nil},
 	{"length and chunked", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, nil},
 	{"chunked and length", "PUT / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", 400, nil},
@@ -247,6 +251,37 @@ func TestHeads(t *testing.T) {
 					t.Error("no reason")
 				}
 			})
+		}
+	}
+}
+
+// Each limit is what it says, to the byte, in whatever pieces the head comes.
+func TestLimitsToTheByte(t *testing.T) {
+	line := "GET /abc HTTP/1.1"
+	field := "Field: a value"
+	wire := line + "\r\n" + field + "\r\n" + host + "\r\n"
+	for _, c := range []struct {
+		name   string
+		set    func(l *Limits, n int)
+		least  int // the lowest limit that lets wire pass
+		status int
+	}{
+		{"request line", func(l *Limits, n int) { l.RequestLine = n }, len(line), 414},
+		{"field", func(l *Limits, n int) { l.FieldSize = n }, len(host) - 2, 431},
+		{"head", func(l *Limits, n int) { l.Head = n }, len(wire) - 2, 431},
+		{"fields", func(l *Limits, n int) { l.Fields = n }, 2, 431},
+	} {
+		for _, piece := range []int{1 << 20, 1, 7} {
+			var p Parser
+			c.set(&p.Limits, c.least)
+			if n, err := feed(&p, "\r\n"+wire, piece); n != 2+len(wire) || err != nil {
+				t.Errorf("%s, %d at a time: %v at the limit", c.name, piece, err)
+			}
+			c.set(&p.Limits, c.least-1)
+			var refused *Error
+			if _, err := feed(&p, "\r\n"+wire, piece); !errors.As(err, &refused) || refused.Status != c.status {
+				t.Errorf("%s, %d at a time: %v past the limit", c.name, piece, err)
+			}
 		}
 	}
 }
