@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"testing"
 
 	"gobridge/tests/server"
@@ -25,6 +26,26 @@ func TestDjango(t *testing.T) {
 		s := startDjango(t, p.path, data, "--host", host, "--workers", "2", "--reactors", reactorsFor(host))
 		visitDjango(t, newBrowser(t, s.Client(), s.URL("")), "by "+host)
 	})
+}
+
+// TestRunScript starts the example as make run does, twice: the second time finds what the
+// first has set up.
+func TestRunScript(t *testing.T) {
+	data := t.TempDir()
+	for _, name := range []string{"at first", "again"} {
+		t.Run(name, func(t *testing.T) {
+			s, err := server.Start(server.Config{
+				Command: []string{root(t, "examples", "django", "run")}, Dir: t.TempDir(), Env: []string{"DATA_DIR=" + data},
+			})
+			must(t, err)
+			defer s.Kill()
+			if !strings.Contains(s.Output(), "log in as demo, password demo") {
+				t.Errorf("it does not say how to log in:\n%s", s.Output())
+			}
+			visitDjango(t, newBrowser(t, s.Client(), s.URL("")), name)
+			must(t, s.Stop())
+		})
+	}
 }
 
 // reactorsFor has each interpreter's two hosts share the two numbers.

@@ -22,7 +22,8 @@ const Patience = 3 * time.Minute
 // Config says what to run. The zero value of a field is its default.
 type Config struct {
 	Binary      string   // default: bin/gobridge of this repository
-	Application string   // module:attribute
+	Command     []string // instead of the binary: what runs it, and takes further arguments
+	Application string   // module:attribute; none with a Command
 	Dir         string   // where it runs
 	Bind        string   // default: a free port on 127.0.0.1
 	Args        []string // further arguments of gobridge run
@@ -39,8 +40,8 @@ type Server struct {
 	ended            chan struct{}
 }
 
-// served finds the address in the line that says the server is ready.
-var served = regexp.MustCompile(` on (?:http://([^\s,/]+)|unix:([^\s,]+))/?,? .*with `)
+// served is the line that says the server is ready, with its first address.
+var served = regexp.MustCompile(`(?m)^.* on (?:http://([^\s,/]+)|unix:([^\s,]+)).* with .*\b$`)
 
 // Start runs gobridge until it serves. An error holds what it wrote.
 func Start(c Config) (*Server, error) {
@@ -48,17 +49,17 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-s.output.first:
-	case <-s.ended:
-	case <-time.After(Patience):
-	}
-	s.Ready = strings.TrimSpace(s.output.String())
-	m := served.FindStringSubmatch(s.Ready)
-	if m == nil {
+	var m []string
+	err = Await(func() bool {
+		alive := s.Alive()
+		m = served.FindStringSubmatch(s.Output())
+		return m != nil || !alive
+	})
+	if err != nil || m == nil {
 		s.Kill()
 		return nil, fmt.Errorf("the server did not start (exit code %d):\n%s%s", s.Wait(), s.Output(), s.Log())
 	}
+	s.Ready = m[0]
 	if s.network, s.address = "tcp", m[1]; m[1] == "" {
 		s.network, s.address = "unix", m[2]
 	}
@@ -67,26 +68,11 @@ func Start(c Config) (*Server, error) {
 
 // Run starts gobridge and does not wait for it to serve.
 func Run(c Config) (*Server, error) {
-	root, err := Root()
+	command, err := c.command()
 	if err != nil {
 		return nil, err
 	}
-	binary := c.Binary
-	if binary == "" {
-		binary = filepath.Join(root, "bin", "gobridge")
-	}
-	if binary, err = filepath.Abs(binary); err != nil { // it starts in another folder
-		return nil, err
-	}
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("%w (make build brings it)", err)
-	}
-	bind := c.Bind
-	if bind == "" {
-		bind = "127.0.0.1:0"
-	}
-	args := append([]string{"run", c.Application, "--bind", bind}, c.Args...)
-	s := &Server{process: exec.Command(binary, args...), output: newRecord(), log: newRecord(), ended: make(chan struct{})}
+	s := &Server{process: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
 	s.process.Dir = c.Dir
 	s.process.Env = append(environment(), c.Env...)
 	s.process.Stdout, s.process.Stderr = &s.output, &s.log
@@ -101,6 +87,43 @@ func Run(c Config) (*Server, error) {
 		close(s.ended)
 	}()
 	return s, nil
+}
+
+// command is the whole command line.
+func (c *Config) command() ([]string, error) {
+	command := c.Command
+	if len(command) == 0 {
+		binary, err := c.binary()
+		if err != nil {
+			return nil, err
+		}
+		command = []string{binary, "run", c.Application}
+	}
+	bind := c.Bind
+	if bind == "" {
+		bind = "127.0.0.1:0"
+	}
+	return append(append(command, "--bind", bind), c.Args...), nil
+}
+
+// binary is a full path, because it starts in another folder.
+func (c *Config) binary() (string, error) {
+	path := c.Binary
+	if path == "" {
+		root, err := Root()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(root, "bin", "gobridge")
+	}
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w (make build brings it)", err)
+	}
+	return path, nil
 }
 
 // environment is the test's own, without what would change which Python is found, or
@@ -226,21 +249,13 @@ func tail(text string, n int) string { return text[max(0, len(text)-n):] }
 
 // record keeps what a process writes.
 type record struct {
-	mu    *sync.Mutex
-	text  *strings.Builder
-	first chan struct{} // closed when there is a whole line
-}
-
-func newRecord() record {
-	return record{mu: new(sync.Mutex), text: new(strings.Builder), first: make(chan struct{})}
+	mu   sync.Mutex
+	text strings.Builder
 }
 
 func (r *record) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if strings.Contains(string(b), "\n") && !strings.Contains(r.text.String(), "\n") {
-		close(r.first)
-	}
 	return r.text.Write(b)
 }
 
