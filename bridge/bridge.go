@@ -172,17 +172,28 @@ func (b *Bridge) end() {
 	b.stopOnce.Do(func() { close(b.stop) })
 	b.mu.Lock()
 	for _, w := range b.workers {
-		// ESRCH: it is dead already.
-		if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
-		}
+		b.kill(w)
+	}
+	if !b.ended() {
+		close(b.over)
 	}
 	b.mu.Unlock()
 	b.zygote.close()
+}
+
+func (b *Bridge) kill(w *worker) {
+	// ESRCH: it is dead already.
+	if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
+	}
+}
+
+func (b *Bridge) ended() bool {
 	select {
 	case <-b.over:
+		return true
 	default:
-		close(b.over)
+		return false
 	}
 }
 
@@ -208,7 +219,7 @@ func (b *Bridge) Stats() (s Stats) {
 	d := &b.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s.Streams = len(b.gen.runs) - len(b.gen.free)
+	s.Streams = len(b.gen.runs) - len(b.gen.free) - b.gen.trimming
 	s.Line = d.line.count
 	for _, slot := range b.gen.slots {
 		s.Running += slot.inflight

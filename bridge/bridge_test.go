@@ -331,6 +331,10 @@ func TestCutAndBrokenResponses(t *testing.T) {
 			c.write([]byte{2, 0, 0, 0, 9, 0, 0, 0, 'x'})
 			c.finish(pyhost.OutcomeFinished)
 		},
+		"a piece of a record's header": func(c *claimed) {
+			c.write(append(appendTestHead(nil, 200, "OK", nil, -1), 2, 0, 0, 0, 9))
+			c.finish(pyhost.OutcomeAborted)
+		},
 		"body first":  func(c *claimed) { c.write(appendRecord(nil, 2, []byte("x"))) },
 		"two heads":   func(c *claimed) { h := appendTestHead(nil, 200, "", nil, -1); c.write(append(h, h...)) },
 		"bad status":  func(c *claimed) { c.write(appendTestHead(nil, 99, "", nil, -1)) },

@@ -90,7 +90,7 @@ func (s *slot) room() bool {
 func (d *dispatch) put(r *run, s *slot) {
 	g := s.gen.seg
 	shared := g.stream(r.stream)
-	sequence := pyhost.WordSequence(atomic.LoadUint64(&shared.Word)) + 1
+	sequence := pyhost.WordSequence(r.word) + 1 // the front's own: a worker can write the shared one
 	r.word = pyhost.Word(pyhost.StateQueued, s.incarnation, sequence)
 	s.add(r)
 	atomic.StoreUint64(&shared.Word, r.word) //gb:step put_word
@@ -241,6 +241,7 @@ func (d *dispatch) trim(now time.Time) {
 		return
 	}
 	old := g.free.stale(now.Add(-idleFor), 64)
+	g.trimming = len(old)
 	d.mu.Unlock()
 	if len(old) == 0 {
 		return
@@ -251,6 +252,10 @@ func (d *dispatch) trim(now time.Time) {
 		}
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	g.trimming = 0
 	g.free.unstale(old)
-	d.mu.Unlock()
+	if x := d.line.first; x != nil { // it may have come while the streams were away
+		x.port.rouse()
+	}
 }

@@ -141,13 +141,25 @@ func (x *Exchange) State() State {
 	if x.fail != Waiting {
 		return x.fail
 	}
-	if !x.done || !pipeEmpty(&x.run.shared().Response) {
+	if !x.done || x.more() {
 		return Waiting
 	}
-	if atomic.LoadUint32(&x.run.shared().Outcome) != pyhost.OutcomeFinished || !x.in.headDone || x.in.left > 0 {
+	whole := x.in.headDone && x.in.left == 0 && pipeEmpty(&x.run.shared().Response)
+	if atomic.LoadUint32(&x.run.shared().Outcome) != pyhost.OutcomeFinished || !whole {
 		return Aborted
 	}
 	return Finished
+}
+
+// more says whether a response that the worker is through with has bytes to be taken. A
+// piece of a record's header is none: the rest of it will not come.
+func (x *Exchange) more() bool {
+	p := &x.run.shared().Response
+	n := uint32(atomic.LoadUint64(&p.Written)) - atomic.LoadUint32(&p.Read)
+	if x.in.left == 0 && (x.in.headDone || x.in.need == 0) {
+		return n >= pyhost.RecordSize
+	}
+	return n > 0
 }
 
 // broken notes that the worker's side of the stream makes no sense.

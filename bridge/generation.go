@@ -15,6 +15,7 @@ type generation struct {
 	slots        []*slot
 	runs         []*run
 	free         freeList
+	trimming     int // free streams that are away from the list while their pages are given back; under dispatch.mu
 	incarnations atomic.Uint32
 }
 

@@ -119,9 +119,10 @@ func (p *Port) look(r *run) {
 		return // late news of an earlier use
 	}
 	x := r.x
-	if s := r.slot.Load(); s != nil && r.state() == pyhost.StateDone {
+	if r.slot.Load() != nil && r.state() == pyhost.StateDone {
 		d := &p.bridge.dispatch
 		d.mu.Lock()
+		s := r.slot.Load() // until it was DONE another reactor could move it
 		s.finished++
 		s.drop(r)
 		p.inflight--

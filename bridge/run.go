@@ -31,9 +31,7 @@ func (r *run) state() uint32 { return pyhost.WordState(atomic.LoadUint64(&r.shar
 
 // free marks the word FREE; the sequence stays, so that the next queueing has a new one.
 func (r *run) free() {
-	s := r.shared()
-	sequence := pyhost.WordSequence(atomic.LoadUint64(&s.Word))
-	atomic.StoreUint64(&s.Word, pyhost.Word(pyhost.StateFree, 0, sequence))
+	atomic.StoreUint64(&r.shared().Word, pyhost.Word(pyhost.StateFree, 0, pyhost.WordSequence(r.word)))
 }
 
 // takeBack wins a queued stream back from its worker, or fails because the worker

@@ -96,13 +96,15 @@ func (b *Bridge) fork(s *slot) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.mu.Lock()
-	b.workers[s] = w
-	b.mu.Unlock()
 	if err := w.setup(b, s); err != nil {
 		b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be set up")
 	}
-	if b.stopping() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.workers[s] = w // from here on Drain and end see it
+	if b.ended() {
+		b.kill(w)
+	} else if b.stopping() {
 		b.drain(w)
 	}
 	return w, nil
@@ -148,9 +150,7 @@ func (b *Bridge) listen(s *slot, w *worker) {
 			if !errors.Is(err, io.EOF) {
 				b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")
 			}
-			if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
-			}
+			b.kill(w)
 			return
 		}
 		switch m.Kind {
@@ -178,9 +178,7 @@ func (b *Bridge) limitStart(w *worker, listened <-chan struct{}) *time.Timer {
 			return
 		}
 		b.log.Error().Int("pid", w.pid).Msgf("a worker was not ready after %v and is killed; give it more time with --start-timeout", limit)
-		if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
-		}
+		b.kill(w)
 	})
 }
 

@@ -38,6 +38,8 @@ func newWorker(z *pyhost.Zygote, incarnation uint32) (*worker, error) {
 	switch {
 	case err != nil:
 		err = fmt.Errorf("the new worker died before it said anything: %w", err)
+	case m.Kind == pyhost.MsgFailed:
+		err = &StartError{Text: string(m.Payload), Code: int(m.B)}
 	case m.Kind != pyhost.MsgHello || len(fds) != 1:
 		err = fmt.Errorf("the new worker said %d with %d descriptors instead of its name", m.Kind, len(fds))
 	default:

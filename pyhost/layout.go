@@ -128,17 +128,15 @@ type Pipe struct {
 
 // Stream is struct gb_stream.
 type Stream struct {
-	Word            uint64
-	Reactor         uint32
-	Connection      uint32
-	ConnectionCount uint32
-	Front           uint32
-	Bell            uint32
-	_               [9]uint32
-	Outcome         uint32
-	_               [15]uint32
-	Request         Pipe
-	Response        Pipe
+	Word     uint64
+	Reactor  uint32
+	Front    uint32
+	Bell     uint32
+	_        [11]uint32
+	Outcome  uint32
+	_        [15]uint32
+	Request  Pipe
+	Response Pipe
 }
 
 // Word builds a stream's word.

@@ -149,13 +149,11 @@ struct gb_stream {
     // Both sides, by compare-and-swap.
     _Alignas(64) _Atomic uint64_t word;
     // The front's, while the word is FREE or DONE; constant for the worker.
-    uint32_t reactor;          // whose bitmap takes this stream's news
-    uint32_t connection;       // index in that reactor, with
-    uint32_t connection_count; // its use count: an answer never reaches another client
+    uint32_t reactor; // whose bitmap takes this stream's news
     // The front's at any time.
     _Atomic uint32_t front;    // GB_BODY_END, GB_CLOSED
     _Atomic uint32_t bell;     // futex: grows by one for each wake of a waiting thread
-    uint32_t reserved_front[9];
+    uint32_t reserved_front[11];
     // The worker's.
     _Alignas(64) _Atomic uint32_t outcome;
     uint32_t reserved_worker[15];

@@ -50,16 +50,23 @@ void gb_worker_end_fork(void)
 
 // ---- Forks by the application.
 
-// In the child: it has nothing to do with the bridge. The segment is not mapped
-// there; what is left to do is to let go of the descriptors and the signals.
-static void in_application_fork(void)
+static void let_go_of_descriptors(void)
 {
-    worker.segment.left = true;
     gb_crew_left();
     close(worker.control);
     close(worker.segment.doorbell);
     for (uint32_t r = 0; r < worker.segment.reactors; r++)
         close(worker.segment.reactor_doorbell[r]);
+}
+
+// In the child: it has nothing to do with the bridge. The segment is not mapped
+// there; what is left to do is to let go of the descriptors and the signals. A fork
+// of the fork comes here too, when the descriptors' numbers are the application's.
+static void in_application_fork(void)
+{
+    if (!worker.segment.left)
+        let_go_of_descriptors();
+    worker.segment.left = true;
     gb_signals_in_child();
 }
 

@@ -29,6 +29,7 @@ type service struct {
 	log         zerolog.Logger
 	out         io.Writer // where the line that says "ready" goes
 	signals     <-chan os.Signal
+	asked       <-chan os.Signal // for what is in use
 	interpreter *pyhost.Interpreter
 	host        pyhost.Host
 	bridge      *bridge.Bridge
@@ -54,7 +55,7 @@ func runCommand(c *cli.Context) error {
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	// A reader of our output that goes away is an error of that write, not our end.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	v := &service{settings: s, log: log, out: c.App.Writer, signals: signals}
+	v := &service{settings: s, log: log, out: c.App.Writer, signals: signals, asked: usageSignals()}
 	return v.run()
 }
 
@@ -103,7 +104,7 @@ func (v *service) run() error {
 	settings.AccessLog, settings.Log = access, v.log
 	v.server, err = serve.New(listeners, serve.BridgePorts(v.bridge.Ports()), settings)
 	if err != nil {
-		return errors.Join(err, v.bridge.Drain(context.Background()))
+		return err // the workers end with us: nothing turns that could drain them
 	}
 	v.server.Serve()
 	v.tellUsage()

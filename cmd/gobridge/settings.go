@@ -67,9 +67,9 @@ var table = []setting{
 	{"access-log", "", "", text("FILE"), "file to which a line for each request is appended, - for standard output; default: none",
 		func(s *settings) any { return &s.access }},
 
-	{"limit-request-line", "", "8K", size(256, 1<<20), "longest request line; longer ones get 414",
+	{"limit-request-line", "", "8K", size(256, 256<<10), "longest request line; longer ones get 414",
 		func(s *settings) any { return &s.requestLine }},
-	{"limit-request-head", "", "64K", size(1024, 1<<20), "longest request head, request line and all fields; longer ones get 431",
+	{"limit-request-head", "", "64K", size(1024, 256<<10), "longest request head, request line and all fields; longer ones get 431",
 		func(s *settings) any { return &s.head }},
 	{"limit-request-fields", "", "100", number(1, 10000), "most header fields of a request; more get 431",
 		func(s *settings) any { return &s.fields }},

@@ -97,7 +97,7 @@ func TestWrongValuesSayWhatIsRight(t *testing.T) {
 		{"head-timeout", "off", "must be a time"},
 		{"head-timeout", "soon", "must be a time"},
 		{"head-timeout", "NaN", "must be a time"},
-		{"limit-request-head", "2G", "--limit-request-head 2G: must be a size in bytes from 1K to 1M, like 64K"},
+		{"limit-request-head", "2G", "--limit-request-head 2G: must be a size in bytes from 1K to 256K, like 64K"},
 		{"limit-request-head", "12", "must be a size"},
 		{"limit-request-body", "9999999999999G", "must be a size"},
 		{"limit-request-body", "1.5G", "must be a size"},

@@ -152,6 +152,7 @@ func (c *conn) abandon() {
 	if w := c.work; w != nil && w.begun {
 		w.status = statusGone
 		c.leave()
+		c.logRequest()
 	}
 	c.close()
 }

@@ -144,7 +144,7 @@ func (w *work) expectBody(q *bridge.Request) {
 	}
 }
 
-// leave takes the connection out of its exchange, and logs the request.
+// leave takes the connection out of its exchange.
 func (c *conn) leave() {
 	w := c.work
 	if w.begun {

@@ -3,6 +3,7 @@
 # libpython must be there) and in the interpreter.
 # usage: pyhost/ctest/drive.sh PYTHON...
 set -eu
+[ $# -gt 0 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
