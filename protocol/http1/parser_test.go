@@ -286,6 +286,17 @@ func TestLimitsToTheByte(t *testing.T) {
 	}
 }
 
+// When one byte passes two limits, the line's is named: it says more.
+func TestTwoLimitsAtOnce(t *testing.T) {
+	for _, piece := range []int{1 << 20, 1} {
+		p := Parser{Limits: Limits{RequestLine: 10, Head: 10}}
+		var refused *Error
+		if _, err := feed(&p, "GET /abc HTTP/1.1\r\n", piece); !errors.As(err, &refused) || refused.Status != 414 {
+			t.Errorf("%d at a time: %v", piece, err)
+		}
+	}
+}
+
 func TestPipelined(t *testing.T) {
 	one := "GET /1 HTTP/1.1\r\n" + host + "\r\n"
 	b := []byte(one + "GET /2 HTTP/1.1\r\n" + host + "\r\n")
