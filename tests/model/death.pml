@@ -108,8 +108,10 @@ inline forget_ticket(i)
 /* Stream and request are over. */
 inline over(i)
 {
-    forget_ticket(i);
-    request[i] = AWAY; state[i] = FREE; in_slot[i] = false; begun[i] = 0; fresh[i] = false
+    d_step {
+        forget_ticket(i);
+        request[i] = AWAY; state[i] = FREE; in_slot[i] = false; begun[i] = 0; fresh[i] = false
+    }
 }
 
 inline new_ticket(i)
@@ -120,16 +122,18 @@ inline new_ticket(i)
 /* Under the mutex: request i goes to the slot. Its single stores are in claim.pml. */
 inline put(i)
 {
+    d_step {
 #ifdef MUTANT_REQUEUE_AT_TAIL
-    late[i] = false;
+        late[i] = false;
 #endif
-    request[i] = PLACED;
-    in_slot[i] = true;
-    age_hints(i);
-    fresh[i] = true;
-    state[i] = QUEUED;
-    hint[hints] = 1 + i;
-    hints++
+        request[i] = PLACED;
+        in_slot[i] = true;
+        age_hints(i);
+        fresh[i] = true;
+        state[i] = QUEUED;
+        hint[hints] = 1 + i;
+        hints++
+    }
 }
 
 #define CAN_LEAVE(i) (MINE(i) && (request[i] == LINE || request[i] == PLACED))
