@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,6 +31,7 @@ type Config struct {
 
 	QueueTimeout time.Duration // for a worker to have room; 0: no limit
 	StartTimeout time.Duration // for a worker to import the application; 0: no limit
+	GracefulTime time.Duration // for what an old generation runs to finish after a reload; 0: no limit
 
 	Log zerolog.Logger
 }
@@ -47,19 +48,17 @@ type Bridge struct {
 	log      zerolog.Logger
 	dispatch dispatch
 	ports    []*Port
-	gen      *generation
-	zygote   zygote
 	reaper   reaper
+	reloads  reloads
 
-	up       atomic.Bool   // a worker has been ready: until then Start's error says what failed, and the log is silent
-	stop     chan struct{} // closed when no worker is to be started any more
+	stop     chan struct{} // closed when no generation is to be started any more
 	stopOnce sync.Once
-	keepers  sync.WaitGroup // one for each slot
-	over     chan struct{}  // closed when everything ends
-	started  chan error     // what came of each slot's first worker
+	over     chan struct{} // closed when everything ends
+	overOnce sync.Once
 
-	mu      sync.Mutex
-	workers map[*slot]*worker // alive, or not yet buried
+	mu      sync.Mutex    // never taken while dispatch.mu or a generation's is held
+	gens    []*generation // alive, the newest last
+	numbers int           // generations so far
 }
 
 // StartError says why the application cannot be served.
@@ -70,7 +69,7 @@ type StartError struct {
 
 func (e *StartError) Error() string { return e.Text }
 
-// Start starts the zygote and the workers, and returns when the first of them is
+// Start starts the first generation and returns when the first of its workers is
 // ready. An application that does not import is a *StartError.
 func Start(c Config) (*Bridge, error) {
 	if err := c.complete(); err != nil {
@@ -80,36 +79,59 @@ func Start(c Config) (*Bridge, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of the workers: %w", err)
 	}
-	b := &Bridge{config: c, log: c.Log, stop: make(chan struct{}), over: make(chan struct{}),
-		started: make(chan error, c.Workers), workers: map[*slot]*worker{}}
-	b.reaper.own = map[int]bool{}
-	b.zygote.bridge = b
-	gen, err := newGeneration(&b.config)
+	b, g, err := newBridge(c)
 	if err != nil {
 		return nil, err
 	}
-	b.gen = gen
-	b.dispatch.gen = gen
+	go b.reaper.run(b.over)
+	go b.dispatch.housekeep(b.over)
+	g.start()
+	if err := g.firstReady(); err != nil {
+		b.end()
+		g.keepers.Wait()
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// newBridge is a bridge with its first generation, which has no processes yet.
+func newBridge(c Config) (*Bridge, *generation, error) {
+	b := &Bridge{config: c, log: c.Log, stop: make(chan struct{}), over: make(chan struct{})}
+	b.reaper.own = map[int]bool{}
 	b.dispatch.now.Store(time.Now().UnixNano())
 	for i := range c.Reactors {
 		doorbell, err := newDoorbell()
 		if err != nil {
-			return nil, fmt.Errorf("create a reactor's doorbell: %w", err)
+			b.close()
+			return nil, nil, fmt.Errorf("create a reactor's doorbell: %w", err)
 		}
-		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell, gens: []*generation{gen}})
+		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell})
 	}
 	b.dispatch.ports = b.ports
-	go b.reaper.run(b.over)
-	go b.dispatch.housekeep(b.over)
-	for _, s := range gen.slots {
-		b.keepers.Add(1)
-		go b.keep(s)
+	g, err := b.newGeneration()
+	if err != nil {
+		b.close()
+		return nil, nil, err
 	}
-	if err := <-b.started; err != nil {
-		b.end()
-		return nil, err
+	for _, p := range b.ports { // nobody turns them yet
+		p.gens = []*generation{g}
 	}
-	return b, nil
+	g.phase = serving
+	b.dispatch.gen = g
+	return b, g, nil
+}
+
+// close gives back what is left. No reactor turns and no process of ours lives.
+func (b *Bridge) close() {
+	for _, p := range b.ports {
+		unix.Close(p.doorbell)
+	}
+	for _, g := range b.gens {
+		if err := g.close(); err != nil {
+			b.log.Error().Err(err).Msg("a generation's memory could not be given back")
+		}
+	}
 }
 
 // complete fills in defaults and checks what would break the segment.
@@ -142,68 +164,46 @@ func (b *Bridge) Ports() []*Port { return b.ports }
 // ends first, the rest are killed and its error is returned. The reactors must go on
 // turning until Drain returns.
 func (b *Bridge) Drain(ctx context.Context) error {
-	b.stopOnce.Do(func() { close(b.stop) })
-	b.mu.Lock()
-	for _, w := range b.workers {
-		b.drain(w)
+	b.halt()
+	var all sync.WaitGroup
+	gens := b.generations()
+	errs := make([]error, len(gens))
+	for i, g := range gens {
+		all.Go(func() { errs[i] = g.drain(ctx) })
 	}
-	b.mu.Unlock()
-	gone := make(chan struct{})
-	go func() { b.keepers.Wait(); close(gone) }()
-	var err error
-	select {
-	case <-gone:
-	case <-ctx.Done():
-		err = fmt.Errorf("workers did not end in time and were killed: %w", ctx.Err())
-	}
+	all.Wait()
 	b.end()
-	<-gone
-	return err
+	return errors.Join(errs...)
 }
 
-func (b *Bridge) drain(w *worker) {
-	if err := w.send(&pyhost.Message{Kind: pyhost.MsgDrain}); err != nil && !errors.Is(err, unix.EPIPE) {
-		b.log.Debug().Err(err).Int("pid", w.pid).Msg("a worker could not be told to drain")
-	}
-}
+// halt has no generation begin any more.
+func (b *Bridge) halt() { b.stopOnce.Do(func() { close(b.stop) }) }
 
 // end kills what is left.
 func (b *Bridge) end() {
-	b.stopOnce.Do(func() { close(b.stop) })
+	b.halt()
+	for _, g := range b.generations() {
+		g.end()
+	}
+	b.overOnce.Do(func() { close(b.over) })
+}
+
+func (b *Bridge) stopping() bool { return closed(b.stop) }
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// generations are those alive, the newest last.
+func (b *Bridge) generations() []*generation {
 	b.mu.Lock()
-	for _, w := range b.workers {
-		b.kill(w)
-	}
-	if !b.ended() {
-		close(b.over)
-	}
-	b.mu.Unlock()
-	b.zygote.close()
-}
-
-func (b *Bridge) kill(w *worker) {
-	// ESRCH: it is dead already.
-	if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-		b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
-	}
-}
-
-func (b *Bridge) ended() bool {
-	select {
-	case <-b.over:
-		return true
-	default:
-		return false
-	}
-}
-
-func (b *Bridge) stopping() bool {
-	select {
-	case <-b.stop:
-		return true
-	default:
-		return false
-	}
+	defer b.mu.Unlock()
+	return slices.Clone(b.gens)
 }
 
 // Stats is how much of the bridge is in use.
@@ -216,15 +216,18 @@ type Stats struct {
 
 // Stats counts. Any goroutine may call it.
 func (b *Bridge) Stats() (s Stats) {
+	gens := b.generations()
 	d := &b.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s.Streams = len(b.gen.runs) - len(b.gen.free) - b.gen.trimming
 	s.Line = d.line.count
-	for _, slot := range b.gen.slots {
-		s.Running += slot.inflight
-		if slot.open {
-			s.Workers++
+	for _, g := range gens {
+		s.Streams += g.streamsInUse()
+		for _, slot := range g.slots {
+			s.Running += slot.inflight
+			if slot.open {
+				s.Workers++
+			}
 		}
 	}
 	return s

@@ -112,7 +112,7 @@ func TestFewestInFlight(t *testing.T) {
 	for range 30 {
 		begin(b.ports[0], "/")
 	}
-	for _, s := range b.gen.slots {
+	for _, s := range b.dispatch.gen.slots {
 		if s.inflight != 10 {
 			t.Errorf("worker %d has %d", s.index, s.inflight)
 		}
@@ -210,7 +210,7 @@ func TestDeath(t *testing.T) {
 			}
 			w[0].claim().answer(200, "in time") // no turn: the front has not seen it
 			w[0].claim()                        // begun
-			lost := kill(b, b.gen.slots[0])
+			lost := kill(b, b.dispatch.gen.slots[0])
 			if len(lost) != 1 || lost[0] != "GET /1" {
 				t.Errorf("lost: %q", lost)
 			}
@@ -221,7 +221,7 @@ func TestDeath(t *testing.T) {
 				t.Errorf("%d in the line", got)
 			}
 			late := begin(b.ports[0], "/late") // must not overtake
-			next := startFake(t, b, b.gen.slots[0])
+			next := startFake(t, b, b.dispatch.gen.slots[0])
 			for i := 2; i < 13; i++ {
 				for range reactors {
 					for _, p := range b.ports {
@@ -409,12 +409,12 @@ func TestPagesOfIdleStreamsAreGivenBack(t *testing.T) {
 	c := begin(p, "/")
 	w[0].claim().answer(200, "x")
 	p.Turn()
-	r := b.gen.runs[0]
-	if c.state != Finished || !r.dirty || b.gen.seg.requestBytes(0)[0] == 0 {
+	r := b.dispatch.gen.runs[0]
+	if c.state != Finished || !r.dirty || b.dispatch.gen.seg.requestBytes(0)[0] == 0 {
 		t.Fatal("stream 0 was not used")
 	}
 	b.dispatch.trim(time.Now().Add(time.Hour))
-	if r.dirty || b.gen.seg.requestBytes(0)[0] != 0 {
+	if r.dirty || b.dispatch.gen.seg.requestBytes(0)[0] != 0 {
 		t.Error("the pages are still there")
 	}
 	expectIdle(t, b)

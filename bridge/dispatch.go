@@ -29,12 +29,17 @@ type slot struct {
 	gen         *generation
 	index       int
 	doorbell    int
-	incarnation uint32
-	open        bool // requests may be put
-	capacity    int  // streams in flight at most
+	incarnation uint32 // of the worker that requests are put for; 0: none has been ready yet
+	open        bool   // requests may be put
+	capacity    int    // streams in flight at most
 	inflight    int
 	finished    uint64 // by this incarnation
 	first, last *run   // in flight, oldest first
+
+	// Guarded by the generation's mutex.
+	deaths  int
+	waiting bool      // a crash loop holds the next worker up
+	since   time.Time // of the last death
 
 	acks  int           // reactors that have swept after a death
 	swept chan struct{} // closed by the last of them
@@ -48,14 +53,18 @@ func (d *dispatch) place(x *Exchange) bool {
 	if s == nil {
 		return false
 	}
-	r := x.run
-	if r == nil {
-		if r = s.gen.free.pop(); r == nil {
+	if x.run == nil || x.run.gen != s.gen {
+		r := s.gen.free.pop()
+		if r == nil {
 			return false
 		}
-		x.fill(r)
+		if x.run == nil {
+			x.fill(r)
+		} else if !x.migrate(r) {
+			return true // it is broken: its client is told
+		}
 	}
-	d.put(r, s)
+	d.put(x.run, s)
 	x.port.inflight++
 	x.port.toRing(s)
 	return true

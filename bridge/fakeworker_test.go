@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"gobridge/pyhost"
 )
@@ -34,29 +33,11 @@ func newTestBridge(t *testing.T, c Config) (*Bridge, []*fakeWorker) {
 	if err := c.complete(); err != nil {
 		t.Fatal(err)
 	}
-	gen, err := newGeneration(&c)
+	b, gen, err := newBridge(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Bridge{config: c, log: c.Log, gen: gen, stop: make(chan struct{}), over: make(chan struct{}),
-		started: make(chan error, c.Workers), workers: map[*slot]*worker{}}
-	b.dispatch.gen = gen
-	for i := range c.Reactors {
-		doorbell, err := newDoorbell()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell, gens: []*generation{gen}})
-	}
-	b.dispatch.ports = b.ports
-	t.Cleanup(func() {
-		for _, p := range b.ports {
-			unix.Close(p.doorbell)
-		}
-		if err := gen.close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(b.close)
 	var workers []*fakeWorker
 	for _, s := range gen.slots {
 		workers = append(workers, startFake(t, b, s))
@@ -249,7 +230,7 @@ func begin(p *Port, path string) *fakeClient {
 // kill buries a worker as the supervisor does, turning the ports meanwhile.
 func kill(b *Bridge, s *slot) (lost []string) {
 	gone := make(chan struct{})
-	go func() { lost, _ = b.bury(s); close(gone) }()
+	go func() { lost, _ = s.gen.bury(s); close(gone) }()
 	for {
 		for _, p := range b.ports {
 			p.Turn()

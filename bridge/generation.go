@@ -1,29 +1,70 @@
 package bridge
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gobridge/pyhost"
 )
 
-// generation is one set of workers that run the same code, with their shared memory.
+// generation is one set of workers that run the same code, with their shared memory and
+// the zygote that they are forked from. One serves; a reload starts the next beside it.
 type generation struct {
-	seg          *segment
-	threads      int // per worker
-	slots        []*slot
-	runs         []*run
-	free         freeList
-	trimming     int // free streams that are away from the list while their pages are given back; under dispatch.mu
+	bridge  *Bridge
+	number  int // from 1
+	seg     *segment
+	threads int // per worker
+	slots   []*slot
+	runs    []*run
+
+	free         freeList // under dispatch.mu
+	trimming     int      // free streams that are away from the list while their pages are given back; under dispatch.mu
 	incarnations atomic.Uint32
+
+	zygote   zygote
+	stop     chan struct{} // closed when no worker is to be started any more
+	stopOnce sync.Once
+	keepers  sync.WaitGroup // one for each slot
+	news     chan startNews // what came of each slot's first workers
+	loud     atomic.Bool    // it serves: deaths are logged. Until then who waits for it is told
+
+	mu      sync.Mutex
+	workers map[*slot]*worker // alive, or not yet buried
+	doomed  bool              // who is born now is killed
+	phase   phase
+	since   time.Time // of the phase
+}
+
+// phase is how far a generation's life is.
+type phase string
+
+// The phases, in order.
+const (
+	starting phase = "starting" // its workers import the application
+	serving  phase = "serving"  // new requests go to it
+	draining phase = "draining" // it finishes what it has begun
+)
+
+// startNews is what came of a slot's worker: it is ready, or why it ended.
+type startNews struct {
+	slot *slot
+	err  error
 }
 
 // surplus is how many requests a worker's inbox may hold beyond what it can run at
 // once, so that it never waits for the front.
 const surplus = 32
 
-func newGeneration(c *Config) (*generation, error) {
+// newGeneration makes a generation without processes.
+func (b *Bridge) newGeneration() (*generation, error) {
+	c := &b.config
 	capacity := c.Threads + surplus
 	seg, err := newSegment(shape{
 		workers: c.Workers, reactors: c.Reactors, streams: (c.Streams + 63) &^ 63, pipe: c.PipeSize,
@@ -32,26 +73,147 @@ func newGeneration(c *Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{seg: seg, threads: c.Threads, runs: make([]*run, seg.streams)}
+	g := &generation{bridge: b, seg: seg, threads: c.Threads, runs: make([]*run, seg.streams),
+		stop: make(chan struct{}), news: make(chan startNews, 4*c.Workers), workers: map[*slot]*worker{},
+		phase: starting, since: time.Now()}
+	g.zygote.bridge = b
 	for i := range c.Workers {
 		doorbell, err := newDoorbell()
 		if err != nil {
-			g.close()
-			return nil, fmt.Errorf("create a worker's doorbell: %w", err)
+			return nil, errors.Join(fmt.Errorf("create a worker's doorbell: %w", err), g.close())
 		}
-		g.slots = append(g.slots, &slot{gen: g, index: i, doorbell: doorbell, capacity: capacity})
+		g.slots = append(g.slots, &slot{gen: g, index: i, doorbell: doorbell, capacity: capacity, since: g.since})
 	}
 	for i := range g.runs { // stream 0 on top
 		n := uint32(seg.streams - 1 - i)
 		g.runs[n] = &run{gen: g, stream: n}
 		g.free = append(g.free, g.runs[n])
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.numbers++
+	g.number = b.numbers
+	b.gens = append(b.gens, g)
 	return g, nil
 }
 
+// close gives back memory and doorbells. No process of the generation lives, and no
+// reactor knows it.
 func (g *generation) close() error {
 	for _, s := range g.slots {
 		unix.Close(s.doorbell)
 	}
 	return g.seg.close()
 }
+
+// ---- Its start.
+
+// start has a worker started in each slot.
+func (g *generation) start() {
+	for _, s := range g.slots {
+		g.keepers.Add(1)
+		go g.keep(s)
+	}
+}
+
+// firstReady returns when a worker is ready, or with why one is not. From then on what
+// happens to workers is logged.
+func (g *generation) firstReady() error {
+	err := (<-g.news).err
+	g.loud.Store(err == nil)
+	return err
+}
+
+// settle is how long the workers of a new generation must live, all of them ready, before
+// it is given requests: one that dies at once is not what a reload is to move to.
+const settle = 300 * time.Millisecond
+
+var errStopping = errors.New("the server is stopping")
+
+// allReady returns when every worker is ready and has stayed so for a moment, or with why
+// one is not.
+func (g *generation) allReady(stop <-chan struct{}) error {
+	ready := map[*slot]bool{}
+	var settled <-chan time.Time
+	for {
+		select {
+		case n := <-g.news:
+			if n.err != nil {
+				return n.err
+			}
+			if ready[n.slot] = true; len(ready) == len(g.slots) {
+				settled = time.After(settle)
+			}
+		case <-settled:
+			return nil
+		case <-stop:
+			return errStopping
+		}
+	}
+}
+
+// ---- Its end.
+
+// halt has no worker be started any more.
+func (g *generation) halt() { g.stopOnce.Do(func() { close(g.stop) }) }
+
+func (g *generation) stopping() bool { return closed(g.stop) }
+
+func (g *generation) enter(p phase) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.phase != p {
+		g.phase, g.since = p, time.Now()
+	}
+}
+
+// drain has every worker finish what it has, run its exit handlers and leave. When ctx
+// ends first, the rest are killed and its error is returned.
+func (g *generation) drain(ctx context.Context) error {
+	g.enter(draining)
+	g.halt()
+	g.mu.Lock()
+	for _, w := range g.workers {
+		g.tellDrain(w)
+	}
+	g.mu.Unlock()
+	gone := make(chan struct{})
+	go func() { g.keepers.Wait(); close(gone) }()
+	var err error
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		err = fmt.Errorf("workers did not end in time and were killed: %w", context.Cause(ctx))
+	}
+	g.end()
+	<-gone
+	return err
+}
+
+// end kills what is left.
+func (g *generation) end() {
+	g.halt()
+	g.mu.Lock()
+	g.doomed = true
+	for _, w := range g.workers {
+		g.kill(w)
+	}
+	g.mu.Unlock()
+	g.zygote.close()
+}
+
+func (g *generation) tellDrain(w *worker) {
+	if err := w.send(&pyhost.Message{Kind: pyhost.MsgDrain}); err != nil && !errors.Is(err, unix.EPIPE) {
+		g.bridge.log.Debug().Err(err).Int("pid", w.pid).Msg("a worker could not be told to drain")
+	}
+}
+
+func (g *generation) kill(w *worker) {
+	// ESRCH: it is dead already.
+	if err := w.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
+	}
+}
+
+// streamsInUse counts the streams that are not free. Called with dispatch.mu held.
+func (g *generation) streamsInUse() int { return len(g.runs) - len(g.free) - g.trimming }

@@ -34,11 +34,11 @@ func FuzzHostileWorker(f *testing.F) {
 		}
 		run.news()
 		p.Turn()
-		kill(b, b.gen.slots[0])
+		kill(b, b.dispatch.gen.slots[0])
 		for _, c := range clients {
 			c.x.Leave()
 		}
-		for _, r := range b.gen.runs {
+		for _, r := range b.dispatch.gen.runs {
 			if got := r.slot.Load(); got != nil {
 				t.Fatal("a stream is still in flight")
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,12 +22,12 @@ const (
 	longestDelay = 30 * time.Second
 )
 
-// keep keeps a worker in the slot until the bridge stops.
-func (b *Bridge) keep(s *slot) {
-	defer b.keepers.Done()
-	for crashes := 0; !b.stopping(); {
-		finished, err := b.runOne(s)
-		if b.stopping() {
+// keep keeps a worker in the slot until the generation stops.
+func (g *generation) keep(s *slot) {
+	defer g.keepers.Done()
+	for crashes := 0; !g.stopping(); {
+		finished, err := g.runOne(s)
+		if g.stopping() {
 			return
 		}
 		if finished {
@@ -36,89 +35,104 @@ func (b *Bridge) keep(s *slot) {
 			continue
 		}
 		crashes++
-		b.tellStart(err)
+		g.tell(s, err)
 		if crashes < crashLoop {
 			continue
 		}
 		delay := min(time.Second<<min(crashes-crashLoop, 10), longestDelay)
-		b.log.Error().Int("deaths", crashes).Dur("delay", delay).
+		g.bridge.log.Error().Int("deaths", crashes).Dur("delay", delay).
 			Msgf("a worker has ended %d times in a row without finishing a request; the next one starts in %v", crashes, delay)
-		select {
-		case <-b.stop:
-		case <-time.After(delay):
-		}
+		g.holdUp(s, delay)
 	}
 }
 
-// tellStart tells Start what came of a slot's first worker; later news nobody reads.
-func (b *Bridge) tellStart(err error) {
+// holdUp waits before the next worker of a slot is started.
+func (g *generation) holdUp(s *slot, delay time.Duration) {
+	mark := func(waiting bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		s.waiting = waiting
+	}
+	mark(true)
+	defer mark(false)
 	select {
-	case b.started <- err:
+	case <-g.stop:
+	case <-time.After(delay):
+	}
+}
+
+// tell tells who waits for this generation's start what came of a slot's worker. Once it
+// serves nobody reads that any more.
+func (g *generation) tell(s *slot, err error) {
+	select {
+	case g.news <- startNews{s, err}:
 	default:
 	}
 }
 
 // runOne runs one worker from its fork to its burial. It reports whether it finished
 // at least one request, and otherwise what is known of why it ended.
-func (b *Bridge) runOne(s *slot) (finished bool, err error) {
-	w, err := b.fork(s)
+func (g *generation) runOne(s *slot) (finished bool, err error) {
+	w, err := g.fork(s)
 	if err != nil {
-		if b.up.Load() {
-			b.log.Error().Err(err).Msg("a worker could not be started")
+		if g.loud.Load() {
+			g.bridge.log.Error().Err(err).Msg("a worker could not be started")
 		}
 		return false, err
 	}
 	listened := make(chan struct{})
-	go func() { b.listen(s, w); close(listened) }()
-	limit := b.limitStart(w, listened)
+	go func() { g.listen(s, w); close(listened) }()
+	limit := g.limitStart(w)
 	how, err := w.wait()
 	if limit != nil {
 		limit.Stop()
 	}
 	<-listened
-	lost, finished := b.bury(s)
-	b.mu.Lock()
-	delete(b.workers, s)
-	b.mu.Unlock()
-	b.reaper.forget(w.pid)
+	lost, finished := g.bury(s)
+	g.mu.Lock()
+	delete(g.workers, s)
+	s.deaths++
+	s.since = time.Now()
+	g.mu.Unlock()
+	g.bridge.reaper.forget(w.pid)
 	w.close()
-	return finished, b.report(w, how, lost, err)
+	return finished, g.report(w, how, lost, err)
 }
 
 // fork has the zygote make a worker for the slot and sets it up.
-func (b *Bridge) fork(s *slot) (*worker, error) {
-	b.reaper.pause()
-	w, err := b.newWorker(s)
+func (g *generation) fork(s *slot) (*worker, error) {
+	g.bridge.reaper.pause()
+	w, err := g.newWorker(s)
 	if err == nil {
-		b.reaper.adopt(w.pid)
+		g.bridge.reaper.adopt(w.pid)
 	}
-	b.reaper.resume()
+	g.bridge.reaper.resume()
 	if err != nil {
 		return nil, err
 	}
-	if err := w.setup(b, s); err != nil {
-		b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be set up")
+	if err := w.setup(g, s); err != nil {
+		g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be set up")
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.workers[s] = w // from here on Drain and end see it
-	if b.ended() {
-		b.kill(w)
-	} else if b.stopping() {
-		b.drain(w)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.workers[s] = w // from here on Drain and end see it
+	if g.doomed {
+		g.kill(w)
+	} else if g.stopping() {
+		g.tellDrain(w)
 	}
 	return w, nil
 }
 
 // newWorker has the zygote fork a worker; when the zygote has died meanwhile, the next one does.
-func (b *Bridge) newWorker(s *slot) (*worker, error) {
+func (g *generation) newWorker(s *slot) (*worker, error) {
 	for {
-		z, err := b.zygote.get()
+		z, err := g.zygote.get()
 		if err != nil {
 			return nil, startError(err)
 		}
 		w, err := newWorker(z, s.gen.incarnations.Add(1))
-		if errors.Is(err, pyhost.ErrZygoteGone) && !b.stopping() {
+		if errors.Is(err, pyhost.ErrZygoteGone) && !g.stopping() {
 			<-z.Done()
 			continue
 		}
@@ -140,7 +154,7 @@ func startError(err error) error {
 
 // listen takes what the worker says until its socket ends. A process whose socket has
 // ended while it lives is our worker no more (it has exec'd): it is killed.
-func (b *Bridge) listen(s *slot, w *worker) {
+func (g *generation) listen(s *slot, w *worker) {
 	for {
 		m, fds, err := w.receive()
 		for _, fd := range fds {
@@ -148,53 +162,51 @@ func (b *Bridge) listen(s *slot, w *worker) {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				b.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")
+				g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")
 			}
-			b.kill(w)
+			g.kill(w)
 			return
 		}
 		switch m.Kind {
 		case pyhost.MsgReady:
-			b.open(s, w)
+			g.open(s, w)
 		case pyhost.MsgFailed:
 			w.failure = &StartError{Text: string(m.Payload), Code: int(m.B)}
 		default:
-			b.log.Error().Uint32("kind", m.Kind).Int("pid", w.pid).Msg("a worker sent a message that is not known")
+			g.bridge.log.Error().Uint32("kind", m.Kind).Int("pid", w.pid).Msg("a worker sent a message that is not known")
 		}
 	}
 }
 
 // limitStart kills a worker that is not ready in time.
-func (b *Bridge) limitStart(w *worker, listened <-chan struct{}) *time.Timer {
-	limit := b.config.StartTimeout
+func (g *generation) limitStart(w *worker) *time.Timer {
+	limit := g.bridge.config.StartTimeout
 	if limit <= 0 {
 		return nil
 	}
 	return time.AfterFunc(limit, func() {
-		b.mu.Lock()
-		ready := w.ready
-		b.mu.Unlock()
-		if ready {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if !w.ready.IsZero() {
 			return
 		}
-		b.log.Error().Int("pid", w.pid).Msgf("a worker was not ready after %v and is killed; give it more time with --start-timeout", limit)
-		b.kill(w)
+		w.late = true
+		g.kill(w)
 	})
 }
 
 // open lets requests come to a worker that is ready.
-func (b *Bridge) open(s *slot, w *worker) {
-	d := &b.dispatch
+func (g *generation) open(s *slot, w *worker) {
+	d := &g.bridge.dispatch
 	d.mu.Lock()
 	s.incarnation, s.finished, s.open = w.incarnation, 0, true
 	d.mu.Unlock()
-	b.mu.Lock()
-	w.ready = true
-	b.mu.Unlock()
-	b.log.Debug().Int("pid", w.pid).Int("worker", s.index+1).Msg("a worker is ready")
-	b.up.Store(true)
-	b.tellStart(nil)
-	for _, p := range b.ports {
+	g.mu.Lock()
+	w.ready = time.Now()
+	g.mu.Unlock()
+	g.bridge.log.Debug().Int("pid", w.pid).Int("worker", s.index+1).Int("generation", g.number).Msg("a worker is ready")
+	g.tell(s, nil)
+	for _, p := range g.bridge.ports {
 		p.rouse()
 	}
 }
@@ -202,17 +214,17 @@ func (b *Bridge) open(s *slot, w *worker) {
 // bury closes the slot after a death and waits until every reactor has taken its
 // streams back. It returns what the worker was running, and whether it had ever
 // finished a request.
-func (b *Bridge) bury(s *slot) (lost []string, finished bool) {
-	d := &b.dispatch
+func (g *generation) bury(s *slot) (lost []string, finished bool) {
+	d := &g.bridge.dispatch
 	swept := make(chan struct{})
 	d.mu.Lock()
-	opened := s.open
-	s.open, s.acks, s.swept, s.lost = false, 0, swept, nil
+	opened := s.incarnation != 0
+	s.open, s.incarnation, s.acks, s.swept, s.lost = false, 0, 0, swept, nil
 	d.mu.Unlock()
 	if !opened {
 		return nil, false
 	}
-	for _, p := range b.ports {
+	for _, p := range g.bridge.ports {
 		p.Post(func() { p.sweep(s) })
 	}
 	<-swept
@@ -222,75 +234,46 @@ func (b *Bridge) bury(s *slot) (lost []string, finished bool) {
 }
 
 // report says how a worker ended, and returns it as an error.
-func (b *Bridge) report(w *worker, how death, lost []string, err error) error {
+func (g *generation) report(w *worker, how death, lost []string, err error) error {
+	log := &g.bridge.log
 	if err != nil {
-		b.log.Error().Err(err).Msg("how a worker ended is not known")
+		log.Error().Err(err).Msg("how a worker ended is not known")
 		return err
 	}
 	if f := w.failure; f != nil {
-		if b.up.Load() {
-			b.log.Error().Int("pid", w.pid).Msg("a worker could not start: " + f.Text)
+		if g.loud.Load() {
+			log.Error().Int("pid", w.pid).Msg("a worker could not start: " + f.Text)
 		}
 		return f
 	}
-	err = fmt.Errorf("worker %d %v", w.pid, how)
-	if b.stopping() && len(lost) == 0 {
-		b.log.Debug().Int("pid", w.pid).Msg(err.Error())
-		return err
-	}
-	failure := &StartError{Text: err.Error() + " before it was ready", Code: 3}
-	if !b.up.Load() {
-		return failure
-	}
-	event := b.log.Error().Int("pid", w.pid)
+	failure := g.failureOf(w, how)
+	event := log.Error().Int("pid", w.pid)
 	if len(lost) > 0 {
 		event = event.Strs("requests", lost)
 	}
-	event.Msgf("%v; another one takes its place", err)
+	switch {
+	case g.stopping() && len(lost) == 0:
+		log.Debug().Int("pid", w.pid).Msg(failure.Text)
+	case g.stopping():
+		event.Msgf("worker %d %v while it finished its last requests", w.pid, how)
+	case g.loud.Load():
+		event.Msg(failure.Text + "; another one takes its place")
+	}
 	return failure
 }
 
-// zygote holds the process that workers are forked from, and starts another when it has died.
-type zygote struct {
-	bridge  *Bridge
-	mu      sync.Mutex
-	process *pyhost.Zygote
-	closed  bool
-}
-
-func (z *zygote) get() (*pyhost.Zygote, error) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if z.closed {
-		return nil, errors.New("the server is stopping")
+// failureOf is a worker's end as who waits for its start is told it.
+func (g *generation) failureOf(w *worker, how death) *StartError {
+	text := fmt.Sprintf("worker %d %v", w.pid, how)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case w.late:
+		text = fmt.Sprintf("worker %d was not ready after %v and was killed; give it more time with --start-timeout", w.pid, g.bridge.config.StartTimeout)
+	case w.ready.IsZero():
+		text += " before it was ready"
+	case !g.loud.Load():
+		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}
-	if z.process != nil {
-		select {
-		case <-z.process.Done():
-			z.bridge.log.Error().Int("pid", z.process.Pid()).Msg("the zygote has died; another one takes its place")
-			z.bridge.reaper.forget(z.process.Pid())
-			z.process.Close()
-			z.process = nil
-		default:
-			return z.process, nil
-		}
-	}
-	c := &z.bridge.config
-	p, err := pyhost.Launch(c.Interpreter, c.Host, c.Helper)
-	if err != nil {
-		return nil, err
-	}
-	z.process = p
-	z.bridge.reaper.adopt(p.Pid())
-	return p, nil
-}
-
-func (z *zygote) close() {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.closed = true
-	if z.process != nil {
-		z.process.Close()
-		z.process = nil
-	}
+	return &StartError{Text: text, Code: 3}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +21,10 @@ type worker struct {
 	pidfd       *os.File
 	control     *os.File
 	failure     *StartError // what it said when it could not start
-	ready       bool
+
+	// Guarded by the generation's mutex.
+	ready time.Time // when it was; zero until then
+	late  bool      // it was killed because it was not ready in time
 }
 
 // newWorker has the zygote fork a worker and receives its pidfd.
@@ -89,17 +93,17 @@ func (w *worker) send(m *pyhost.Message, fds ...int) error {
 }
 
 // setup gives the worker its segment, its doorbells and the application's name.
-func (w *worker) setup(b *Bridge, s *slot) error {
+func (w *worker) setup(g *generation, s *slot) error {
 	shared := s.gen.seg.worker(s.index)
 	atomic.StoreUint32(&shared.Put, 0)
 	atomic.StoreUint32(&shared.Taken, 0)
 	atomic.StoreUint32(&shared.Sleeping, 0)
 	atomic.StoreUint32(&shared.Incarnation, w.incarnation) //gb:step new_incarnation
 	fds := []int{s.gen.seg.fd, s.doorbell}
-	for _, p := range b.ports {
+	for _, p := range g.bridge.ports {
 		fds = append(fds, p.doorbell)
 	}
-	c := &b.config
+	c := &g.bridge.config
 	return w.send(&pyhost.Message{
 		Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
 		Payload: pyhost.Settings(

@@ -159,7 +159,7 @@ func (v *service) startBridge() (started bool, err error) {
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir,
 			Workers: s.workers, Threads: s.threads, Reactors: s.reactors,
-			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, Log: v.log,
+			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, GracefulTime: s.gracefulTimeout, Log: v.log,
 		})
 		done <- err
 	}()

@@ -1,0 +1,70 @@
+package bridge
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"gobridge/pyhost"
+)
+
+// How requests get from one generation to the next.
+
+// recall takes back those of this reactor's requests that a generation's workers have not
+// begun, and puts them into the line at their old places.
+func (p *Port) recall(g *generation) {
+	d := &p.bridge.dispatch
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range g.slots {
+		for r := s.first; r != nil; {
+			next := r.next
+			if r.owner.Load() == p && r.x != nil && r.takeBack() {
+				s.drop(r)
+				p.inflight--
+				r.x.since = time.Now()
+				d.line.insert(r.x)
+			}
+			r = next
+		}
+	}
+	d.waiting.Store(int32(d.line.count))
+	p.roomMade = true
+}
+
+// forget drops a generation that has no request any more.
+func (p *Port) forget(g *generation) {
+	p.gens = slices.DeleteFunc(p.gens, func(have *generation) bool { return have == g })
+	p.ring = slices.DeleteFunc(p.ring, func(s *slot) bool { return s.gen == g })
+}
+
+// migrate moves a request that no worker has begun to a free stream of another
+// generation: what lies in its request pipe, and what is said of it. It reports false
+// when the old worker has written where it may not; both streams are free then, or will
+// be. Called with dispatch.mu held.
+func (x *Exchange) migrate(to *run) bool {
+	from := x.run
+	a, b, err := pipePeek(&from.shared().Request, from.gen.seg.requestBytes(from.stream))
+	if err != nil {
+		to.gen.free.push(to)
+		x.broken(err)
+		return false
+	}
+	to.gen.seg.reset(to.stream) //gb:step reuse
+	old, s := from.shared(), to.shared()
+	s.Reactor = uint32(x.port.index)
+	to.x, to.ticket, to.dirty = x, x.ticket, true
+	to.owner.Store(x.port)
+	for _, piece := range [2][]byte{a, b} { // an empty pipe of the same size takes both
+		if _, err := pipeWrite(&s.Request, to.gen.seg.requestBytes(to.stream), piece); err != nil {
+			x.broken(err)
+		}
+	}
+	if x.ended && len(x.head) == 0 {
+		atomic.StoreUint32(&s.Front, pyhost.BodyEnd)
+	}
+	atomic.StoreUint32(&s.Request.WriterWaits, atomic.LoadUint32(&old.Request.WriterWaits))
+	x.run, from.x = to, nil
+	x.port.release(from)
+	return true
+}
