@@ -89,7 +89,7 @@ func visitDjango(t *testing.T, b *browser, name string) {
 	}
 	logIn(b)
 	addAndChange(b, name)
-	uploadAndDownload(b, "file "+name)
+	uploadAndDownload(b, "file "+name, uploadSize)
 	if p := b.get("/nowhere/"); p.status != http.StatusNotFound {
 		t.Errorf("a page that is not there has status %d", p.status)
 	}
@@ -129,9 +129,12 @@ func addAndChange(b *browser, name string) {
 }
 
 // randomBytes is a stream of bytes that can be had again.
-func randomBytes() io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{1}), uploadSize) }
+func randomBytes(size int64) io.Reader {
+	return io.LimitReader(rand.NewChaCha8([32]byte{1}), size)
+}
 
-func uploadAndDownload(b *browser, title string) {
+func uploadAndDownload(b *browser, title string, size int64) {
+	b.Helper()
 	var form bytes.Buffer
 	fields := multipart.NewWriter(&form)
 	must(b, fields.WriteField("csrfmiddlewaretoken", b.token("/add/")))
@@ -141,8 +144,8 @@ func uploadAndDownload(b *browser, title string) {
 	head := bytes.Clone(form.Bytes())
 	form.Reset()
 	must(b, fields.Close())
-	request := b.request("POST", "/add/", io.MultiReader(bytes.NewReader(head), randomBytes(), &form))
-	request.ContentLength = int64(len(head) + uploadSize + form.Len())
+	request := b.request("POST", "/add/", io.MultiReader(bytes.NewReader(head), randomBytes(size), &form))
+	request.ContentLength = int64(len(head)+form.Len()) + size
 	request.Header.Set("Content-Type", fields.FormDataContentType())
 	if p := b.do(request); p.status != http.StatusOK || p.path != "/" {
 		b.Fatalf("the upload leads to %s with %d\n%s", p.path, p.status, p.body)
@@ -155,10 +158,10 @@ func uploadAndDownload(b *browser, title string) {
 	response, err := b.client.Do(b.request("GET", link[1], nil))
 	must(b, err)
 	defer response.Body.Close()
-	if response.ContentLength != uploadSize {
-		b.Errorf("the download has the length %d, want %d", response.ContentLength, uploadSize)
+	if response.ContentLength != size {
+		b.Errorf("the download has the length %d, want %d", response.ContentLength, size)
 	}
-	must(b, sameBytes(response.Body, randomBytes()))
+	must(b, sameBytes(response.Body, randomBytes(size)))
 }
 
 // sameBytes compares two streams to their ends.
@@ -168,7 +171,7 @@ func sameBytes(got, want io.Reader) error {
 		n, err := io.ReadFull(got, a)
 		m, _ := io.ReadFull(want, b)
 		if n != m || !bytes.Equal(a[:n], b[:m]) {
-			return fmt.Errorf("what came is not what was sent, at or after byte %d of %d: %w", at, uploadSize, err)
+			return fmt.Errorf("what came is not what was sent, at or after byte %d: %w", at, err)
 		}
 		if n < len(a) {
 			return nil
