@@ -159,6 +159,13 @@ func (g *generation) halt() { g.stopOnce.Do(func() { close(g.stop) }) }
 
 func (g *generation) stopping() bool { return closed(g.stop) }
 
+// givenUp says whether what is left of it was killed.
+func (g *generation) givenUp() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.doomed
+}
+
 func (g *generation) enter(p phase) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

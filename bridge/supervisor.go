@@ -252,7 +252,7 @@ func (g *generation) report(w *worker, how death, lost []string, err error) erro
 		event = event.Strs("requests", lost)
 	}
 	switch {
-	case g.stopping() && len(lost) == 0:
+	case g.stopping() && len(lost) == 0 && (how == death{} || g.givenUp()):
 		log.Debug().Int("pid", w.pid).Msg(failure.Text)
 	case g.stopping():
 		event.Msgf("worker %d %v while it finished its last requests", w.pid, how)
