@@ -26,7 +26,9 @@ type acceptor struct {
 	count     atomic.Int64  // connections open
 	full      atomic.Bool   // it waits for count to fall
 	stopping  atomic.Bool   // no more connections
+	hasty     atomic.Bool   // do not wait for any
 	stopped   chan struct{} // closed when run has returned
+	last      bool          // the limit counts no more; run's own
 	poller    poller
 	wake      int // eventfd
 	complaint time.Time
@@ -79,17 +81,10 @@ func (a *acceptor) watch() error {
 	return nil
 }
 
-// run accepts until stop. Then it takes what the kernel has accepted already: those
-// clients believe that they are connected.
+// run accepts until stop, and then whoever is connected already.
 func (a *acceptor) run() {
 	defer close(a.stopped)
-	defer a.tell()
-	defer func() {
-		for _, l := range a.listeners {
-			for n := 0; n < backlog && a.drainBacklog(l); n += acceptBatch {
-			}
-		}
-	}()
+	defer a.takeLast()
 	for !a.stopping.Load() {
 		n := a.poller.wait(-1)
 		for _, e := range a.poller.events[:n] {
@@ -109,19 +104,20 @@ func (a *acceptor) tell() {
 }
 
 // drainBacklog takes a batch of a listener's connections. It reports whether there may
-// be more at once.
-func (a *acceptor) drainBacklog(l *Listener) bool {
+// be more at once, and otherwise what accept said, if it was asked.
+func (a *acceptor) drainBacklog(l *Listener) (more bool, errno unix.Errno) {
 	for range acceptBatch {
-		if a.limit > 0 && !a.room() {
-			return false
+		if a.limit > 0 && !a.last && !a.room() {
+			return false, 0
 		}
 		var from unix.RawSockaddrAny
-		fd, errno := a.accept(l.fd, &from)
+		var fd int
+		fd, errno = a.accept(l.fd, &from)
 		switch errno {
 		case 0:
 			a.deal(newcomer{fd: fd, listener: l, remote: addressOf(&from)})
-		case unix.EAGAIN:
-			return false
+		case unix.EAGAIN, unix.EINVAL: // nobody waits; nor will anybody, after turnAway
+			return false, errno
 		case unix.EINTR:
 		case unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENOPROTOOPT, unix.ENONET:
 			// The connection was gone before it was accepted: the next one may be well.
@@ -129,10 +125,10 @@ func (a *acceptor) drainBacklog(l *Listener) bool {
 		default:
 			a.complain(errno, advice(errno))
 			a.pause()
-			return false
+			return false, errno
 		}
 	}
-	return true
+	return true, 0
 }
 
 // advice says what to do about an accept that fails for all connections alike.
@@ -201,8 +197,10 @@ func (a *acceptor) gone() {
 	}
 }
 
-// stop ends accepting; when it returns, no more connections come to the reactors.
-func (a *acceptor) stop() {
+// stop ends accepting; when it returns, no more connections come to the reactors. In haste
+// it waits for no connection that is only half made.
+func (a *acceptor) stop(hasty bool) {
+	a.hasty.Store(hasty)
 	a.stopping.Store(true)
 	ring(a.wake)
 	<-a.stopped

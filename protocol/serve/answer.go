@@ -246,7 +246,7 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 		w.close = true // after a final answer the client may send its body or not
 	}
 	out, w.framing, w.close = http1.AppendHead(out, h, &http1.Response{
-		Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.r.draining,
+		Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(),
 		Date: c.r.date.At(c.r.wall), Server: c.r.server.settings.ServerName,
 	})
 	w.due = h.BodyLength

@@ -181,6 +181,12 @@ func (c *conn) late() {
 	switch c.phase {
 	case reading, serving:
 		c.refuse(requestTimeout)
+	case idle:
+		// A request may have come since the reactor last looked.
+		c.readable = true
+		if c.read(); c.phase == idle && c.readBy == 0 {
+			c.close()
+		}
 	default:
 		c.close()
 	}
@@ -217,4 +223,20 @@ func (c *conn) drain() {
 	if c.phase == idle {
 		c.setRead(c.idleDeadline())
 	}
+}
+
+// cut ends the connection when there is no more time for it.
+func (c *conn) cut() {
+	if c.phase == reading || c.phase == serving {
+		c.r.server.cut.Add(1)
+	}
+	c.abandon()
+}
+
+// parts says whether the next answer is the connection's last one because the server stops.
+// While it drains, requests that the client has sent behind this one are answered too; but a
+// client that never stops to send ahead is told so after a while.
+func (c *conn) parts() bool {
+	ahead := c.work.body == bodyWhole && (c.kept.len() > 0 || c.readable)
+	return c.r.parting && !(ahead && (!c.r.draining || c.r.now < c.r.patience))
 }

@@ -22,6 +22,7 @@ type Listener struct {
 	path     string // of a unix socket
 	file     unix.Stat_t
 	wildcard bool // any address of the machine: which one, its connections say
+	here     bool // only this machine can reach it
 
 	serverName, serverPort string // for connections, unless wildcard
 }
@@ -150,7 +151,7 @@ func listenTCP(at netip.AddrPort, both bool) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create a socket: %w", err)
 	}
-	l := &Listener{fd: fd, wildcard: at.Addr().IsUnspecified()}
+	l := &Listener{fd: fd, wildcard: at.Addr().IsUnspecified(), here: at.Addr().IsLoopback()}
 	if err := l.open(sa, family, both); err != nil {
 		return nil, errors.Join(explain(err, at), unix.Close(fd))
 	}

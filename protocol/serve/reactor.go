@@ -49,12 +49,15 @@ type reactor struct {
 	asleep    atomic.Bool
 	bell      int // eventfd, edge-triggered: nobody reads it
 
-	draining bool
+	parting  bool          // every answer says that the connection ends
+	draining bool          // and idle connections end soon
+	patience int64         // until when one that drains goes on with what its client has sent already
 	orders   atomic.Uint32 // order*: what the server wants
 }
 
 const (
-	orderDrain = 1 << iota // finish what was begun
+	orderPart  = 1 << iota // have the clients come by new connections
+	orderDrain             // finish what was begun
 	orderCut               // close all connections
 	orderStop              // and end
 )
@@ -265,16 +268,22 @@ func (r *reactor) take() *conn {
 	return c
 }
 
-// obey does what the server has told, and reports true when the reactor is to end. No
-// more connections are dealt to it by then.
+// obey does what the server has told, and reports true when the reactor is to end. After
+// orderDrain no more connections are dealt to it.
 func (r *reactor) obey(orders uint32) bool {
-	r.draining = true
+	r.parting = true
+	if orders == orderPart {
+		return false
+	}
+	if !r.draining {
+		r.draining, r.patience = true, r.after(r.server.settings.DrainTime)
+	}
 	r.adopt()
 	for _, c := range r.conns {
-		if orders == orderDrain {
+		if orders&(orderCut|orderStop) == 0 {
 			c.drain()
 		} else if c.phase != closed {
-			c.abandon()
+			c.cut()
 		}
 	}
 	return orders&orderStop != 0

@@ -119,7 +119,7 @@ func (c *conn) begin() bool {
 	q.Peer = &c.peer
 	c.phase = serving
 	w.since, w.minor = r.now, q.Minor
-	w.close = !w.parser.KeepAlive || r.draining
+	w.close = !w.parser.KeepAlive
 	w.noBody = w.parser.HeadMethod
 	w.note.take(q, r.log != nil)
 	w.expectBody(q)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Server struct {
 	stopping  sync.Once // accepting
 	unlisten  error     // what closing the listeners said
 	closeOnce sync.Once
+	cut       atomic.Int64 // connections cut before they had their answer
 }
 
 // New makes a server with one reactor for each port of the bridge. The listeners are the
@@ -81,14 +83,20 @@ func (s *Server) Serve() {
 	go s.acceptor.run()
 }
 
-// Drain stops accepting, has idle connections closed after Settings.DrainTime, and waits
-// until every request that was begun is answered; each answer tells its client that the
-// connection ends. When ctx ends first, the connections that are left are cut, and the
-// error says how many.
+// Part has every answer from now on tell its client that the connection ends, and serves on:
+// clients that keep connections open come again by a new one, for which a load balancer may
+// choose another server.
+func (s *Server) Part() { s.order(orderPart) }
+
+// Drain accepts who is connected already and nobody else, has idle connections closed after
+// Settings.DrainTime, and waits until every request that was begun is answered; each answer
+// tells its client that the connection ends. When ctx ends first, the connections that are
+// left are cut; if any of them waited for an answer, the error says how many.
 //
 // The reactors go on turning for the bridge's sake, until Close.
 func (s *Server) Drain(ctx context.Context) error {
-	err := s.stopAccepting()
+	s.Part()
+	err := s.stopAccepting(ctx.Err() != nil)
 	s.order(orderDrain)
 	if s.wait(ctx) {
 		return err
@@ -96,7 +104,10 @@ func (s *Server) Drain(ctx context.Context) error {
 	left := s.Connections()
 	s.order(orderCut)
 	s.wait(context.Background())
-	return errors.Join(err, fmt.Errorf("%d connections did not end in time and were cut: %w", left, ctx.Err()))
+	if cut := s.cut.Load(); cut > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d connections were cut before they had their answer: %w", cut, left, ctx.Err()))
+	}
+	return err
 }
 
 // drainPoll is how often Drain looks whether all connections have ended.
@@ -117,7 +128,7 @@ func (s *Server) wait(ctx context.Context) bool {
 
 // Close cuts what connections are left, and ends the reactors and the access log.
 func (s *Server) Close() error {
-	err := s.stopAccepting()
+	err := s.stopAccepting(true)
 	s.closeOnce.Do(func() {
 		s.order(orderStop)
 		s.serving.Wait()
@@ -132,9 +143,9 @@ func (s *Server) Close() error {
 // Connections is the number of connections that are open.
 func (s *Server) Connections() int { return int(s.acceptor.count.Load()) }
 
-func (s *Server) stopAccepting() error {
+func (s *Server) stopAccepting(hasty bool) error {
 	s.stopping.Do(func() {
-		s.acceptor.stop()
+		s.acceptor.stop(hasty)
 		for _, l := range s.listeners {
 			s.unlisten = errors.Join(s.unlisten, l.Close())
 		}

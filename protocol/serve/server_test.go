@@ -76,7 +76,7 @@ func TestDrainIsCut(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(20*time.Millisecond, cancel)
 		err := s.Drain(ctx)
-		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 connection") {
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 of 1 connections") {
 			t.Fatalf("got %v", err)
 		}
 		if n := s.left(); n != 1 {

@@ -1,0 +1,240 @@
+package serve
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const getHello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+
+// withListeners runs a test on a TCP port, and on a unix socket.
+func withListeners(t *testing.T, test func(t *testing.T, l *Listener)) {
+	t.Helper()
+	for _, bind := range []string{"127.0.0.1:0", "unix:" + tempSocket(t)} {
+		name, _, _ := strings.Cut(bind, ":")
+		t.Run(name, func(t *testing.T) {
+			l, err := Listen(bind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, l)
+		})
+	}
+}
+
+// Who waits to be accepted when the server drains is served, be it beyond the limit.
+func TestDrainTakesTheBacklog(t *testing.T) {
+	withListeners(t, func(t *testing.T, l *Listener) {
+		s := startOn(t, l, 1, demo, func(s *Settings) { s.Connections = 1 })
+		first := s.dial(t)
+		first.send(getHello)
+		first.want("GET", 200, "hello")
+		var waiting []*client
+		for range 20 {
+			c := s.dial(t)
+			c.send(getHello)
+			waiting = append(waiting, c)
+		}
+		drained := make(chan error, 1)
+		go func() { drained <- s.Drain(context.Background()) }()
+		for _, c := range waiting {
+			if r := c.want("GET", 200, "hello"); !r.Close {
+				t.Error("the connection stays while the server drains")
+			}
+		}
+		first.wantEnd()
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Everyone who could connect and has sent a request gets an answer, however close to the
+// drain that was; everyone else is refused.
+func TestNobodyIsResetByADrain(t *testing.T) {
+	withListeners(t, func(t *testing.T, l *Listener) {
+		s := startOn(t, l, 1, demo)
+		network, at := "tcp", s.at
+		if path, ok := strings.CutPrefix(at, "unix:"); ok {
+			network, at = "unix", path
+		}
+		var answered, lost atomic.Int64
+		var clients sync.WaitGroup
+		for range 8 {
+			clients.Go(func() {
+				for {
+					conn, err := net.DialTimeout(network, at, patience)
+					if err != nil {
+						return
+					}
+					if err := askOnce(conn); err != nil {
+						t.Errorf("a client that was connected: %v", err)
+						lost.Add(1)
+						return
+					}
+					answered.Add(1)
+				}
+			})
+		}
+		eventually(t, "some answers", func() bool { return answered.Load() > 200 || lost.Load() > 0 })
+		if err := s.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+		clients.Wait()
+	})
+}
+
+func askOnce(conn net.Conn) error {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, getHello); err != nil {
+		return err
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	_, err = io.ReadAll(r.Body)
+	return err
+}
+
+// Requests that stand behind the one that is being answered are answered too.
+func TestDrainAnswersWhatWasSentAhead(t *testing.T) {
+	withReactors(t, func(t *testing.T, reactors int) {
+		release := make(chan struct{})
+		s := start(t, reactors, func(c *call) { <-release; demo(c) })
+		c := s.dial(t)
+		c.send(strings.Repeat(getHello, 5))
+		eventually(t, "the first request", func() bool { return s.begun() == 1 })
+		drained := make(chan error, 1)
+		go func() { drained <- s.Drain(context.Background()) }()
+		eventually(t, "draining", func() bool { return s.reactorsAre(func(r *reactor) bool { return r.draining }) })
+		close(release)
+		for i := range 5 {
+			if r := c.want("GET", 200, "hello"); r.Close != (i == 4) {
+				t.Fatalf("answer %d says close: %v", i+1, r.Close)
+			}
+		}
+		c.wantEnd()
+		if err := <-drained; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A client that never stops to send ahead is told to.
+func TestDrainEndsASenderAhead(t *testing.T) {
+	s := start(t, 1, demo)
+	c := s.dial(t)
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for {
+			if _, err := io.WriteString(c, strings.Repeat(getHello, 50)); err != nil {
+				return
+			}
+		}
+	})
+	sender.Go(func() { io.Copy(io.Discard, c.r) })
+	eventually(t, "some requests", func() bool { return s.begun() > 100 })
+	if err := s.Drain(context.Background()); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	sender.Wait()
+}
+
+// A request that has come when its connection's time is over is answered.
+func TestRequestAtTheLastMoment(t *testing.T) {
+	s := start(t, 1, demo)
+	c := s.dial(t)
+	c.send(getHello)
+	c.want("GET", 200, "hello")
+	s.ports[0].post(func() { // the reactor does not look meanwhile
+		for _, conn := range s.reactors[0].conns {
+			c.send(getHello)
+			for n := 0; n == 0; {
+				var err error
+				if n, err = unix.IoctlGetInt(conn.fd, unix.TIOCINQ); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			conn.readBy = 0
+			conn.late()
+		}
+	})
+	c.want("GET", 200, "hello")
+}
+
+// A server that parts answers as ever, on old connections and on new ones, and ends them.
+func TestPart(t *testing.T) {
+	withReactors(t, func(t *testing.T, reactors int) {
+		s := start(t, reactors, demo)
+		old := s.dial(t)
+		old.send(getHello)
+		if r := old.want("GET", 200, "hello"); r.Close {
+			t.Fatal("the connection does not stay")
+		}
+		s.Part()
+		eventually(t, "parting", func() bool { return s.reactorsAre(func(r *reactor) bool { return r.parting }) })
+		for _, c := range []*client{old, s.dial(t), s.dial(t)} {
+			c.send(getHello)
+			if r := c.want("GET", 200, "hello"); !r.Close {
+				t.Fatal("the connection stays")
+			}
+			c.wantEnd()
+		}
+		if err := s.Drain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// In haste only who waited for an answer counts as cut.
+func TestHastyDrain(t *testing.T) {
+	withReactors(t, func(t *testing.T, reactors int) {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		s := start(t, reactors, demo)
+		idle := s.dial(t)
+		idle.send(getHello)
+		idle.want("GET", 200, "hello")
+		if err := s.Drain(now); err != nil {
+			t.Errorf("with nothing but an idle connection: %v", err)
+		}
+		s = start(t, reactors, (*call).awaitClose)
+		idle, busy := s.dial(t), s.dial(t)
+		busy.send(getHello)
+		eventually(t, "the request", func() bool { return s.begun() == 1 && s.Connections() == 2 })
+		if err := s.Drain(now); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 of 2 connections were cut") {
+			t.Errorf("with a request: %v", err)
+		}
+		idle.Close()
+	})
+}
+
+// reactorsAre asks each reactor in its own turn.
+func (s *testServer) reactorsAre(so func(*reactor) bool) bool {
+	for i, r := range s.reactors {
+		got := make(chan bool)
+		s.ports[i].post(func() { got <- so(r) })
+		if !<-got {
+			return false
+		}
+	}
+	return true
+}
