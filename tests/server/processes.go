@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -14,16 +15,44 @@ import (
 const (
 	workerName = "gobridge-worker"
 	zygoteName = "gobridge-zygote"
+	// The kernel keeps 15 characters.
+	templateName = "gobridge-templa"
 )
 
 // Workers are the pids of the worker processes.
-func (s *Server) Workers() []int { return s.children(workerName) }
+func (s *Server) Workers() []int { return s.Children(s.Pid(), workerName) }
 
 // Zygotes are the pids of the zygotes: one, or none while it is replaced.
-func (s *Server) Zygotes() []int { return s.children(zygoteName) }
+func (s *Server) Zygotes() []int { return s.Children(s.Pid(), zygoteName) }
 
-// children are the front's living children of a name.
-func (s *Server) children(name string) (pids []int) {
+// Templates are the pids of the templates: one for each generation that has one.
+func (s *Server) Templates() []int { return s.Children(s.Pid(), templateName) }
+
+// Reload has the server reload with the command that a person would use, and returns what
+// it printed. control is the server's control socket.
+func (s *Server) Reload(control string) (string, error) {
+	text, err := exec.Command(s.process.Path, "reload", "--control", control).CombinedOutput()
+	return string(text), err
+}
+
+// Children are the living children of a process that have the name.
+func (s *Server) Children(parent int, name string) []int {
+	return find(func(p entry) bool { return p.parent == parent && p.name == name && p.state != "Z" })
+}
+
+// Zombies are the dead children that a process has not reaped.
+func (s *Server) Zombies(parent int) []int {
+	return find(func(p entry) bool { return p.parent == parent && p.state == "Z" })
+}
+
+// entry is a process as /proc/PID/stat shows it.
+type entry struct {
+	name, state string
+	parent      int
+}
+
+// find returns the pids of the processes that are wanted.
+func find(wanted func(entry) bool) (pids []int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range all {
 		text, err := os.ReadFile(path)
@@ -33,12 +62,15 @@ func (s *Server) children(name string) (pids []int) {
 		// pid (name) state parent ...; a name may hold anything, parentheses too.
 		stat := string(text)
 		from, to := strings.Index(stat, "("), strings.LastIndex(stat, ")")
-		if from < 0 || to < 0 || stat[from+1:to] != name {
+		if from < 0 || to < 0 {
 			continue
 		}
 		rest := strings.Fields(stat[to+1:])
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err == nil && rest[0] != "Z" && rest[1] == strconv.Itoa(s.Pid()) {
+		parent, err := strconv.Atoi(rest[1])
+		if err != nil || !wanted(entry{stat[from+1 : to], rest[0], parent}) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
 			pids = append(pids, pid)
 		}
 	}
