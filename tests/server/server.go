@@ -28,6 +28,7 @@ type Config struct {
 	Bind        string   // default: a free port on 127.0.0.1
 	Args        []string // further arguments of gobridge run
 	Env         []string // variables set on top of the test's own
+	Group       bool     // in a process group of its own
 }
 
 // Server is a gobridge that serves, or that has served.
@@ -76,6 +77,7 @@ func Run(c Config) (*Server, error) {
 	s.process.Dir = c.Dir
 	s.process.Env = append(environment(), c.Env...)
 	s.process.Stdout, s.process.Stderr = &s.output, &s.log
+	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.Group}
 	s.process.WaitDelay = 30 * time.Second // what an application leaves behind may hold the pipes
 	if err := s.process.Start(); err != nil {
 		return nil, err
@@ -209,6 +211,9 @@ func (s *Server) Pid() int { return s.process.Process.Pid }
 
 // Signal sends the front a signal.
 func (s *Server) Signal(sig syscall.Signal) error { return s.process.Process.Signal(sig) }
+
+// SignalGroup sends a signal to the server's process group, which Config.Group made.
+func (s *Server) SignalGroup(sig syscall.Signal) error { return syscall.Kill(-s.Pid(), sig) }
 
 // Wait waits until the server has ended and returns its exit code, -1 if a signal ended it.
 func (s *Server) Wait() int {

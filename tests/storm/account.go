@@ -15,6 +15,7 @@ type books struct {
 	mu       sync.Mutex
 	requests map[string]*request
 	counts   [outcomes]int
+	connects int // connections made that are to be kept
 	failures []string
 }
 
@@ -29,10 +30,17 @@ func (b *books) enter(batch []*request) {
 	}
 }
 
-func (b *books) refused(err error) {
+// connected counts a try to connect; kept says that the connection is to be used for as
+// long as it can be.
+func (b *books) connected(err error, kept bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures = append(b.failures, "connect: "+err.Error())
+	if kept {
+		b.connects++
+	}
+	if err != nil {
+		b.failures = append(b.failures, "connect: "+err.Error())
+	}
 }
 
 func (b *books) summary() string {
@@ -95,7 +103,10 @@ func (s *server) accounts() (*accounts, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.died[pid] = true
+		// What a reload that failed says of its workers: they were to be no one's.
+		if !strings.Contains(line, "reload") {
+			a.died[pid] = true
+		}
 		if strings.HasSuffix(m[2], "SIGKILL") {
 			a.killed[pid] = true
 		}
@@ -192,7 +203,7 @@ func verdict(r *request, begun, ended []int, lost int, killed map[int]bool) stri
 			return "no killed worker was running it"
 		}
 		return ""
-	case unsent:
+	case unsent, refused:
 		if len(begun) != 0 {
 			return "it was run, and its client has no answer"
 		}

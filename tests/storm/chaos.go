@@ -3,40 +3,65 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// chaos kills workers and zygotes of one server, and remembers which.
+// chaos kills processes of one server and has it reload, and remembers what it did.
 type chaos struct {
-	server  *server
-	random  *rand.Rand
-	killed  map[int]bool // workers' pids
-	zygotes int
-	failed  string
+	server *server
+	random *rand.Rand // the killers'
+
+	mu         sync.Mutex   // one of the killers at a time
+	killed     map[int]bool // workers' pids
+	zygotes    int
+	reloads    int
+	unreloaded int      // of them those that failed
+	wrong      []string // what should not have been
 }
 
-func (c *chaos) run(o *options, over <-chan struct{}) {
-	workers, zygotes := time.NewTicker(o.killEvery), time.NewTicker(o.zygoteEvery)
-	defer workers.Stop()
-	defer zygotes.Stop()
+// begin has everything happen at its own pace until over.
+func (c *chaos) begin(o *options, all *sync.WaitGroup, over <-chan struct{}) {
+	every := func(d time.Duration, what func()) {
+		if d > 0 {
+			all.Go(func() { repeat(d, over, what) })
+		}
+	}
+	every(o.killEvery, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if pid := c.kill(c.server.Workers()); pid != 0 {
+			c.killed[pid] = true
+		}
+	})
+	every(o.zygoteEvery, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.kill(slices.Concat(c.server.Zygotes(), c.server.Templates())) != 0 {
+			c.zygotes++
+		}
+	})
+	every(o.reloadEvery, func() { c.reload(o) })
+}
+
+func repeat(every time.Duration, over <-chan struct{}, what func()) {
+	t := time.NewTicker(every)
+	defer t.Stop()
 	for {
 		select {
 		case <-over:
-			if len(c.killed) == 0 {
-				c.failed = "no worker was found to kill"
-			}
 			return
-		case <-workers.C:
-			if pid := c.kill(c.server.Workers()); pid != 0 {
-				c.killed[pid] = true
-			}
-		case <-zygotes.C:
-			if c.kill(c.server.Zygotes()) != 0 {
-				c.zygotes++
-			}
+		case <-t.C:
+			what()
 		}
 	}
+}
+
+func (c *chaos) complain(format string, a ...any) {
+	c.wrong = append(c.wrong, fmt.Sprintf(format, a...))
 }
 
 // kill kills a random one of the processes, and returns its pid if there was one.
@@ -46,8 +71,40 @@ func (c *chaos) kill(pids []int) int {
 	}
 	pid := pids[c.random.IntN(len(pids))]
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		c.failed = fmt.Sprintf("kill %d: %v", pid, err)
+		c.complain("kill %d: %v", pid, err)
 		return 0
 	}
 	return pid
+}
+
+// faults are the ways in which the application can fail.
+var faults = []string{"raise", "hang", "die"}
+
+// reload has the server reload. While nobody is killed, it is known what must come of it.
+func (c *chaos) reload(o *options) {
+	fault := ""
+	if n := c.reloads; o.faults && n%2 == 1 {
+		fault = faults[n/2%len(faults)]
+	}
+	err := os.WriteFile(c.server.fault, []byte(fault), 0o600)
+	text := ""
+	if err == nil {
+		text, err = c.server.Reload(c.server.control)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reloads++
+	if err != nil {
+		c.unreloaded++
+	}
+	if o.calm() && (err != nil) != (fault != "") {
+		c.complain("reload %d with the fault %q: %v\n%s", c.reloads, fault, err, text)
+	}
+}
+
+// terminate tells the whole process group to end.
+func (c *chaos) terminate() {
+	if err := c.server.SignalGroup(syscall.SIGTERM); err != nil {
+		c.complain("SIGTERM: %v", err)
+	}
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -15,13 +18,16 @@ type client struct {
 	random *rand.Rand
 	mixed  bool // slow, streaming and uploading; else quick echoes, some of them pipelined
 
+	churn  bool         // a connection for each request
+	ending *atomic.Bool // the server was told to stop
+
 	conn net.Conn
 	in   *bufio.Reader
 	last *request // answered on this connection before
 }
 
 func (c *client) run(end time.Time) {
-	for time.Now().Before(end) {
+	for time.Now().Before(end) || c.ending.Load() {
 		if c.conn == nil && !c.connect() {
 			return
 		}
@@ -29,7 +35,10 @@ func (c *client) run(end time.Time) {
 		if !c.mixed && c.random.IntN(4) == 0 {
 			batch = append(batch, c.next())
 		}
-		if !c.exchange(batch) {
+		for _, r := range batch {
+			r.fresh = c.last == nil
+		}
+		if usable := c.exchange(batch); !usable || c.churn {
 			c.conn.Close()
 			c.conn = nil
 		}
@@ -48,8 +57,10 @@ func (c *client) run(end time.Time) {
 
 func (c *client) connect() bool {
 	conn, err := c.server.Dial()
-	if err != nil {
-		c.books.refused(err)
+	if c.ending.Load() && errors.Is(err, syscall.ECONNREFUSED) {
+		return false
+	}
+	if c.books.connected(err, !c.churn); err != nil {
 		return false
 	}
 	c.conn, c.in, c.last = conn, bufio.NewReader(conn), nil
@@ -97,6 +108,9 @@ func (c *client) exchange(batch []*request) bool {
 		if usable {
 			usable = r.receive(c.in)
 		}
+	}
+	if r := batch[0]; r.outcome == wrong && r.fresh && r.unanswered && c.ending.Load() {
+		r.judge(refused, "")
 	}
 	if !usable {
 		c.conn.Close() // an answer can be out before all of the request was sent

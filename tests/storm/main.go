@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,9 @@ type options struct {
 	threads        int
 	killEvery      time.Duration
 	zygoteEvery    time.Duration
+	reloadEvery    time.Duration
+	faults         bool
+	terminate      bool
 	killpoint      string
 	lost           int
 	log            string
@@ -33,8 +37,11 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 64, "client connections, half of them slow, streaming and uploading")
 	flag.IntVar(&o.workers, "workers", 4, "worker processes")
 	flag.IntVar(&o.threads, "threads", 1, "threads in each worker")
-	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker")
-	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of the zygote")
+	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker; 0: none")
+	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of a zygote or template; 0: none")
+	flag.DurationVar(&o.reloadEvery, "reload-every", 0, "time between two reloads; 0: none")
+	flag.BoolVar(&o.faults, "faults", false, "with -reload-every: every second reload fails, in turn because the application does not import, hangs, or its workers die at once")
+	flag.BoolVar(&o.terminate, "terminate", false, "end with SIGTERM to the server's process group under full load")
 	flag.StringVar(&o.killpoint, "killpoint", "", "LABEL:COUNT: no random kills; the first worker that is at this step for the COUNT-th time ends itself there (a build with the tag killpoints)")
 	flag.IntVar(&o.lost, "lost", -1, "with -killpoint: how many requests that worker must take with it; -1: it depends")
 	flag.StringVar(&o.log, "log", "build/storm.log", "file to which the server's log goes if the storm fails")
@@ -85,20 +92,37 @@ func storm(o *options) (wrong []string, err error) {
 	before := s.settle()
 	kills := &chaos{server: s, random: rand.New(rand.NewPCG(o.seed, 1)), killed: map[int]bool{}}
 	fmt.Printf("storm: %d connections for %v, %d workers of %d threads, seed %d\n", o.connections, o.duration, o.workers, o.threads, o.seed)
+	books.connects = 0
 	load(o, s, books, 1, o.duration, kills)
-	after := s.settle()
-	wrong = append(wrong, leftovers(before, after, o)...)
+	after := before // there is nothing left to look at
+	if !o.terminate {
+		after = s.settle()
+		wrong = leftovers(before, after, o)
+	}
+	if o.calm() && !o.terminate && books.connects != o.connections-churners(o.connections) {
+		wrong = append(wrong, fmt.Sprintf("%d connections were made for %d clients: some were not kept alive", books.connects, o.connections-churners(o.connections)))
+	}
+	if o.killEvery > 0 && len(kills.killed) == 0 {
+		wrong = append(wrong, "no worker was found to kill")
+	}
+	if o.reloadEvery > 0 && kills.reloads == kills.unreloaded {
+		wrong = append(wrong, fmt.Sprintf("none of %d reloads went well", kills.reloads))
+	}
 	more, accounts, err := closeBooks(o, s, books, kills.killed)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("storm: %d workers and %d zygotes killed, %d deaths logged\nstorm: %s\nstorm: before %v\nstorm: after  %v\n",
-		len(kills.killed), kills.zygotes, len(accounts.killed), books.summary(), before, after)
-	if kills.failed != "" {
-		wrong = append(wrong, kills.failed)
-	}
-	return append(wrong, more...), nil
+	fmt.Printf("storm: %d workers and %d zygotes killed, %d deaths logged; %d reloads, %d of them failed\nstorm: %s, %d kept connections\nstorm: before %v\nstorm: after  %v\n",
+		len(kills.killed), kills.zygotes, len(accounts.killed), kills.reloads, kills.unreloaded, books.summary(), books.connects, before, after)
+	return append(append(wrong, kills.wrong...), more...), nil
 }
+
+// calm says whether nobody is killed: then every request is answered, on a connection that
+// is kept.
+func (o *options) calm() bool { return o.killEvery == 0 && o.zygoteEvery == 0 }
+
+// churners is how many of the clients make a connection for each request.
+func churners(clients int) int { return (clients + 7) / 8 }
 
 // killpoint has one worker end itself at a step of the bridge: with requests before, at the
 // same time, and behind it.
@@ -153,12 +177,18 @@ func load(o *options, s *server, books *books, phase uint64, d time.Duration, ki
 	end := time.Now().Add(d)
 	var clients, chaos sync.WaitGroup
 	over := make(chan struct{})
+	var ending atomic.Bool
 	if kills != nil {
-		chaos.Go(func() { kills.run(o, over) })
+		kills.begin(o, &chaos, over)
 	}
 	for i := range o.connections {
-		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, 1000*phase+uint64(100+i))), mixed: i%2 == 1}
+		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, 1000*phase+uint64(100+i))), mixed: i%2 == 1, churn: i%8 == 0, ending: &ending}
 		clients.Go(func() { c.run(end) })
+	}
+	time.Sleep(time.Until(end) - 500*time.Millisecond)
+	if kills != nil && o.terminate {
+		ending.Store(true)
+		kills.terminate()
 	}
 	time.Sleep(time.Until(end))
 	close(over) // the last requests are answered without further kills

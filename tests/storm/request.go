@@ -19,9 +19,11 @@ type request struct {
 	nonce string
 	size  int
 	slow  bool // the client takes its time, sending or reading
+	fresh bool // nothing has been answered on its connection before
 
-	outcome outcome
-	detail  string
+	outcome    outcome
+	unanswered bool // the connection ended before the first byte of an answer
+	detail     string
 }
 
 // outcome is what a client saw of its request.
@@ -32,12 +34,13 @@ const (
 	whole                   // 200, and every byte right
 	badGate                 // 502
 	cut                     // the answer began, and its end was visibly missing
+	refused                 // on a new connection, which the server closed as it stopped
 	wrong                   // anything else
 	outcomes                // how many there are
 )
 
 func (o outcome) String() string {
-	return [outcomes]string{"unsent", "whole", "502", "cut", "wrong"}[o]
+	return [outcomes]string{"unsent", "whole", "502", "cut", "refused", "wrong"}[o]
 }
 
 // wire is the request's head.
@@ -105,7 +108,8 @@ func (r *request) want() []byte {
 func (r *request) receive(in *bufio.Reader) bool {
 	first, err := in.Peek(1)
 	if err != nil {
-		return r.judge(wrong, "no answer after %q: %v", first, err)
+		r.unanswered = true
+		return r.judge(wrong, "no answer after %q (on a new connection: %v): %v", first, r.fresh, err)
 	}
 	response, err := http.ReadResponse(in, nil)
 	if errors.Is(err, io.ErrUnexpectedEOF) {

@@ -14,6 +14,8 @@ type server struct {
 	*tested.Server
 	notes   string // the application's log file
 	reached string // made by the worker that comes to the kill point
+	fault   string // holds how the application fails at its next import
+	control string // the control socket
 }
 
 // patience is how long the server may take for what it does in a moment.
@@ -24,11 +26,11 @@ func startServer(o *options, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{notes: filepath.Join(dir, "notes"), reached: filepath.Join(dir, "reached")}
+	s := &server{notes: filepath.Join(dir, "notes"), reached: filepath.Join(dir, "reached"), fault: filepath.Join(dir, "fault"), control: filepath.Join(dir, "control")}
 	c := tested.Config{
 		Binary: o.gobridge, Application: "app:application", Dir: filepath.Join(root, "tests", "storm"),
 		Args: append([]string{"--workers", strconv.Itoa(o.workers), "--threads", strconv.Itoa(o.threads)}, strings.Fields(o.args)...),
-		Env:  []string{"STORM_LOG=" + s.notes},
+		Env:  []string{"STORM_LOG=" + s.notes, "STORM_FAULT=" + s.fault}, Group: true,
 	}
 	if o.killpoint != "" {
 		c.Env = append(c.Env, "GOBRIDGE_KILLPOINT="+o.killpoint+":"+s.reached)
