@@ -10,9 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // hostLibraryName is the interpreter host's shared library.
@@ -45,9 +42,9 @@ func hostLibrary() (string, error) {
 	if err != nil {
 		return "", errNoHostLibrary
 	}
-	dir, err := privateDir()
+	dir, err := PrivateDir(true)
 	if err != nil {
-		return "", fmt.Errorf("write %s, which the interpreter is to load: %w", hostLibraryName, err)
+		return "", fmt.Errorf("write %s, which the interpreter is to load: %w, or lay the file beside the executable", hostLibraryName, err)
 	}
 	path, err := unpack(dir, content)
 	if err != nil {
@@ -66,52 +63,6 @@ func besideExecutable() string {
 		return ""
 	}
 	return path
-}
-
-// privateDir is a folder of mode 0700 that belongs to this user, in a file system
-// from which libraries may be loaded.
-func privateDir() (string, error) {
-	var refused []string
-	for _, parent := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir()} {
-		if parent == "" {
-			continue
-		}
-		dir := filepath.Join(parent, fmt.Sprintf("gobridge-%d", os.Geteuid()))
-		err := makePrivate(dir)
-		if err == nil {
-			return dir, nil
-		}
-		refused = append(refused, fmt.Sprintf("%s: %v", dir, err))
-	}
-	return "", fmt.Errorf("no private folder for it (%s): set TMPDIR to a folder of yours, or lay the file beside the executable",
-		strings.Join(refused, "; "))
-}
-
-// makePrivate creates the folder or finds it good. In a shared /tmp another user
-// may have made it first, and whoever owns it chooses what we would load.
-func makePrivate(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return plain(err)
-	}
-	var info unix.Stat_t
-	if err := unix.Lstat(dir, &info); err != nil {
-		return err
-	}
-	var system unix.Statfs_t
-	if err := unix.Statfs(dir, &system); err != nil {
-		return err
-	}
-	switch {
-	case info.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return errors.New("is not a folder")
-	case info.Uid != uint32(os.Geteuid()):
-		return fmt.Errorf("belongs to user %d", info.Uid)
-	case info.Mode&0o077 != 0:
-		return fmt.Errorf("is open to others (mode %#o)", info.Mode&0o777)
-	case system.Flags&unix.ST_NOEXEC != 0:
-		return errors.New("is mounted noexec")
-	}
-	return nil
 }
 
 // unpack writes content into the folder under a name that holds its hash, or finds

@@ -18,7 +18,7 @@ func TestPrivateDirPrefersTheRuntimeFolder(t *testing.T) {
 		{"/no/such/folder", temporary},
 	} {
 		t.Setenv("XDG_RUNTIME_DIR", c.xdg)
-		dir, err := privateDir()
+		dir, err := PrivateDir(true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestPrivateDirIsNotSomebodyElses(t *testing.T) {
 			if err := c.prepare(dir); err != nil {
 				t.Fatal(err)
 			}
-			err := makePrivate(dir)
+			err := makePrivate(dir, true)
 			if err == nil || !strings.Contains(err.Error(), c.says) && !strings.Contains(err.Error(), "open to others") {
 				t.Errorf("taken for private: %v", err)
 			}
@@ -72,7 +72,7 @@ func otherUsers(dir string) error {
 func TestPrivateDirSaysWhatToDo(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/no/such/folder")
 	t.Setenv("TMPDIR", "/neither/this")
-	_, err := privateDir()
+	_, err := PrivateDir(true)
 	for _, want := range []string{"/no/such/folder/gobridge-", "/neither/this/gobridge-", "set TMPDIR"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not contain %q", err, want)

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-static const int held[] = {SIGTERM, SIGINT, SIGHUP};
+static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 #define HELD (sizeof held / sizeof *held)
 
 static struct sigaction before[HELD];

@@ -20,6 +20,9 @@ const (
 	exitListen      exitCode = 4
 	exitPython      exitCode = 5
 	exitCut         exitCode = 6
+	exitNoServer    exitCode = 7
+	exitUnwell      exitCode = 8
+	exitNotYet      exitCode = 9
 )
 
 // exitCodes are all of them, with their meaning for who reads the docs.
@@ -27,13 +30,16 @@ var exitCodes = []struct {
 	code    exitCode
 	meaning string
 }{
-	{exitOK, "stopped by SIGTERM or SIGINT, every request answered"},
+	{exitOK, "`run`: stopped by a signal, every request answered; `reload`: the new generation serves; `status`: the server serves"},
 	{exitInternal, "an error in gobridge or of the system, which the message names"},
 	{exitUsage, "a wrong command, flag or value"},
-	{exitApplication, "the application could not be imported or did not start; the traceback is on standard error"},
-	{exitListen, "an address could not be listened on"},
+	{exitApplication, "the application could not be imported or did not start, at `run` or at `reload`; the traceback is on standard error"},
+	{exitListen, "an address, or the path of `--control`, could not be listened on"},
 	{exitPython, "no usable Python interpreter, or not in the wanted host"},
-	{exitCut, "stopped before every request was answered: a second signal, or the graceful timeout passed"},
+	{exitCut, "`run`: stopped before every request was answered: SIGQUIT, a second signal, or the graceful timeout passed"},
+	{exitNoServer, "`reload`, `status`: no such server was found, or it gave no answer"},
+	{exitUnwell, "`reload`: the server was starting or stopping; `status`: likewise, or its last reload failed"},
+	{exitNotYet, "`reload`: not over after `--timeout`; it goes on"},
 }
 
 // exitError gives an error the code to exit with.

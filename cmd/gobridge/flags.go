@@ -10,16 +10,16 @@ import (
 // cliFlags are the table's rows as command line flags. All are texts for the cli
 // package: the kinds read them, so that flags, variables and defaults get the same
 // checks and the same messages.
-func cliFlags() (flags []cli.Flag) {
-	for _, s := range table {
+func cliFlags(rows []setting) (flags []cli.Flag) {
+	for _, s := range rows {
 		var aliases []string
 		if s.short != "" {
 			aliases = []string{s.short}
 		}
 		if s.kind.several {
-			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases})
+			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases, Usage: s.helpLine()})
 		} else {
-			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases})
+			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases, Usage: s.helpLine()})
 		}
 	}
 	return flags
@@ -30,10 +30,8 @@ func cliFlags() (flags []cli.Flag) {
 func init() {
 	usual := cli.FlagStringer
 	cli.FlagStringer = func(f cli.Flag) string {
-		for _, s := range table {
-			if f.Names()[0] == s.name {
-				return s.helpLine()
-			}
+		if d, ok := f.(cli.DocGenerationFlag); ok && strings.Contains(d.GetUsage(), "\t") {
+			return d.GetUsage()
 		}
 		return usual(f)
 	}
@@ -92,13 +90,19 @@ func flagsFirst(args []string) []string {
 // takesNext says whether the value of a flag is the next argument. All settings have
 // values; what is not one has none (--help), or is an error anyway.
 func takesNext(arg string) bool {
-	name := strings.TrimLeft(arg, "-")
-	for _, s := range table {
-		if name == s.name || name == s.short && s.short != "" {
-			return true
+	return settingNamed(strings.TrimLeft(arg, "-")) != nil
+}
+
+// settingNamed is the setting of that name, or with that letter; nil if there is none.
+func settingNamed(name string) *setting {
+	for _, rows := range [][]setting{table, reloadTable} {
+		for i, s := range rows {
+			if name == s.name || name == s.short && s.short != "" {
+				return &rows[i]
+			}
 		}
 	}
-	return false
+	return nil
 }
 
 // explainFlag turns the flag package's errors into ours.
@@ -125,10 +129,8 @@ func unknownFlag(c *cli.Context, name string) error {
 }
 
 func needsValue(name string) error {
-	for _, s := range table {
-		if name == s.name || name == s.short {
-			return usage("--%s needs a value: %s", s.name, s.kind.must)
-		}
+	if s := settingNamed(name); s != nil {
+		return usage("--%s needs a value: %s", s.name, s.kind.must)
 	}
 	return usage("--%s needs a value", name)
 }

@@ -80,6 +80,12 @@ func (k kind) orOff() kind {
 	return k.word("off", int64(0))
 }
 
+// listOf lets a value be given more than once.
+func listOf(k kind) kind {
+	k.several = true
+	return k
+}
+
 // text is any value but the empty one.
 func text(placeholder string) kind {
 	return kind{placeholder: placeholder, must: "given", brief: placeholder, parse: func(value string) (any, error) {

@@ -35,9 +35,28 @@ func newApp() *cli.App {
 				ArgsUsage: "MODULE:ATTRIBUTE",
 				Description: "Each option can also be given in the environment, as GOBRIDGE_ and its name\n" +
 					"(GOBRIDGE_LOG_LEVEL=debug). TIME is like 500ms, 30s or 5m, SIZE like 64K or 10M.",
-				Flags:        cliFlags(),
+				Flags:        cliFlags(table),
 				OnUsageError: explainFlag,
 				Action:       runCommand,
+			},
+			{
+				Name:      "reload",
+				Usage:     "have a running server start its application anew, and wait until that serves",
+				ArgsUsage: "[MODULE:ATTRIBUTE]",
+				Description: "The server is found by the application's folder, which is the current one or that of\n" +
+					"--chdir; where several applications are served from it, name the one.",
+				Flags:        cliFlags(reloadTable),
+				OnUsageError: explainFlag,
+				Action:       reloadCommand,
+			},
+			{
+				Name:         "status",
+				Usage:        "print what a running server does",
+				ArgsUsage:    "[MODULE:ATTRIBUTE]",
+				Description:  "The server is found like reload's. The exit code is 0 while it serves and its last reload went well.",
+				Flags:        append(cliFlags(askTable), &cli.BoolFlag{Name: "json", Usage: "--json\tprint it as JSON"}),
+				OnUsageError: explainFlag,
+				Action:       statusCommand,
 			},
 			{
 				Name:         "version",

@@ -38,7 +38,7 @@ func TestMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct{ line, want string }{
 		{"rnu a:b", "rnu is no command: did you mean run?"},
-		{"serve-it-all", "is no command: there are run, version"},
+		{"serve-it-all", "is no command: there are run, reload, status, version"},
 		{"app:app", "app:app is no command: to serve it, write gobridge run app:app"},
 		{"run", "which application? Name its module and the attribute in it: gobridge run myproject.wsgi:application"},
 		{"run a:b c:d", "one application only"},

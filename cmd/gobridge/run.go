@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
 	"gobridge/protocol/serve"
@@ -28,12 +26,20 @@ type service struct {
 	settings    *settings
 	log         zerolog.Logger
 	out         io.Writer // where the line that says "ready" goes
-	signals     <-chan os.Signal
-	asked       <-chan os.Signal // for what is in use
+	signals     *signals
+	notify      *notifier
+	control     *control // nil: none
 	interpreter *pyhost.Interpreter
 	host        pyhost.Host
-	bridge      *bridge.Bridge
 	server      *serve.Server
+	urls        []string // of the listeners
+	began       time.Time
+	reloads     context.Context // ends when no more reloads are waited for
+	noReloads   context.CancelCauseFunc
+
+	mu     sync.Mutex
+	phase  phase
+	bridge *bridge.Bridge // nil while starting
 }
 
 func runCommand(c *cli.Context) error {
@@ -51,11 +57,8 @@ func runCommand(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
-	// A reader of our output that goes away is an error of that write, not our end.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	v := &service{settings: s, log: log, out: c.App.Writer, signals: signals, asked: usageSignals()}
+	v := &service{settings: s, log: log, out: c.App.Writer, signals: catchSignals(), notify: newNotifier(log), phase: starting, began: time.Now()}
+	v.reloads, v.noReloads = context.WithCancelCause(context.Background())
 	return v.run()
 }
 
@@ -93,7 +96,18 @@ func (v *service) run() error {
 	if err != nil {
 		return err
 	}
-	started, err := v.startBridge()
+	for _, l := range listeners {
+		v.urls = append(v.urls, l.URL())
+	}
+	touches := watchTouches(v.settings.touches) // what changes from here on may come too late for the import
+	if err = v.startControl(); v.control != nil {
+		go v.control.run()
+		defer v.control.close()
+	}
+	started := false
+	if err == nil {
+		started, err = v.startBridge()
+	}
 	if err != nil || !started {
 		for _, l := range listeners {
 			err = errors.Join(err, l.Close())
@@ -107,25 +121,35 @@ func (v *service) run() error {
 		return err // the workers end with us: nothing turns that could drain them
 	}
 	v.server.Serve()
+	v.enter(serving)
 	v.tellUsage()
-	fmt.Fprintln(v.out, v.readyLine(listeners))
-	sig := <-v.signals
-	v.oneSignal()
-	return v.stop(sig)
+	fmt.Fprintln(v.out, v.readyLine())
+	v.notify.ready("generation 1 serves")
+	go v.reloadOnSignals(v.reloads)
+	go touches.run(v.reloads, v.log, v.tryReload)
+	return v.stop(v.signals.wait())
 }
 
-// twice is how close together two signals count as one: timeout(1), for one, signals its
-// child and then the group that the child is in.
-const twice = 10 * time.Millisecond
-
-func (v *service) oneSignal() {
-	for end := time.After(twice); ; {
-		select {
-		case <-v.signals:
-		case <-end:
-			return
-		}
+// enter begins a phase.
+func (v *service) enter(p phase) {
+	v.mu.Lock()
+	v.phase = p
+	v.mu.Unlock()
+	if p == draining {
+		v.noReloads(errStopping)
 	}
+}
+
+var errStopping = errors.New("the server is stopping")
+
+// now is the phase, and the bridge if it has started.
+func (v *service) now() (phase, *bridge.Bridge) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.phase == starting {
+		return v.phase, nil
+	}
+	return v.phase, v.bridge
 }
 
 // findPython finds the interpreter and decides on its host.
@@ -152,21 +176,25 @@ func (v *service) startBridge() (started bool, err error) {
 	s.resolve(allowedCPUs())
 	// Reactors rarely block; the rest of the runtime needs CPUs beside them.
 	runtime.GOMAXPROCS(s.reactors + max(2, runtime.NumCPU()))
-	done := make(chan error, 1)
+	type start struct {
+		bridge *bridge.Bridge
+		err    error
+	}
+	done := make(chan start, 1)
 	go func() {
-		var err error
-		v.bridge, err = bridge.Start(bridge.Config{
+		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir,
 			Workers: s.workers, Threads: s.threads, Reactors: s.reactors,
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, GracefulTime: s.gracefulTimeout, Log: v.log,
 		})
-		done <- err
+		done <- start{b, err}
 	}()
 	select {
-	case err := <-done:
-		return err == nil, err
-	case sig := <-v.signals:
+	case s := <-done:
+		v.bridge = s.bridge
+		return s.err == nil, s.err
+	case sig := <-v.signals.stop:
 		v.log.Info().Msgf("%s before the application was ready: stopping", signalName(sig))
 		return false, nil
 	}
@@ -193,14 +221,10 @@ func (s *settings) forServer() serve.Settings {
 	return out
 }
 
-func (v *service) readyLine(listeners []*serve.Listener) string {
-	var urls []string
-	for _, l := range listeners {
-		urls = append(urls, l.URL())
-	}
+func (v *service) readyLine() string {
 	s, i := v.settings, v.interpreter
 	return fmt.Sprintf("gobridge %s serves %s on %s with Python %s (%s, %s host), %s of %s", version, s.application,
-		strings.Join(urls, ", "), i.Version, i.Path, v.host, plural(s.workers, "worker"), plural(s.threads, "thread"))
+		strings.Join(v.urls, ", "), i.Version, i.Path, v.host, plural(s.workers, "worker"), plural(s.threads, "thread"))
 }
 
 func plural(n int, what string) string {
@@ -208,46 +232,4 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// stop answers what was begun and ends. A second signal, or the graceful timeout, cuts
-// what is left.
-func (v *service) stop(sig os.Signal) error {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	if limit := v.settings.gracefulTimeout; limit > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, limit, fmt.Errorf("--graceful-timeout %v has passed", limit))
-		defer stop()
-	}
-	go func() {
-		select {
-		case second := <-v.signals:
-			cancel(fmt.Errorf("a second signal (%s) came", signalName(second)))
-		case <-ctx.Done():
-		}
-	}()
-	v.log.Info().Int("connections", v.server.Connections()).Msgf("%s: finishing what is running, then stopping", signalName(sig))
-	cut := v.server.Drain(ctx)
-	drained := v.bridge.Drain(ctx)
-	closed := v.server.Close()
-	if cut != nil {
-		v.log.Debug().Err(cut).Msg("connections were cut")
-		return &exitError{exitCut, fmt.Errorf("stopped before every request was answered: %w", context.Cause(ctx))}
-	}
-	if drained != nil { // every request was answered
-		v.log.Warn().Err(drained).AnErr("because", context.Cause(ctx)).Msg("the workers' exit handlers were cut short")
-	}
-	if closed == nil {
-		v.log.Info().Msg("stopped")
-	}
-	return closed
-}
-
-// signalName is SIGTERM rather than "terminated".
-func signalName(sig os.Signal) string {
-	if s, ok := sig.(syscall.Signal); ok {
-		return unix.SignalName(s)
-	}
-	return sig.String()
 }

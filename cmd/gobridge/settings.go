@@ -31,6 +31,12 @@ type settings struct {
 
 	headTimeout, bodyTimeout, sendTimeout, idleTimeout time.Duration
 	queueTimeout, startTimeout, gracefulTimeout        time.Duration
+	drainDelay                                         time.Duration
+
+	control string // path of its socket, controlOff, or "" for the private folder's
+	touches []string
+
+	wait time.Duration // of reload, for its outcome
 }
 
 // setting is one row of the table.
@@ -92,9 +98,30 @@ var table = []setting{
 		func(s *settings) any { return &s.queueTimeout }},
 	{"start-timeout", "", "2m", span.orOff(), "for a worker to import the application; then it is killed",
 		func(s *settings) any { return &s.startTimeout }},
-	{"graceful-timeout", "", "30s", span.orOff(), "for what is running to finish after SIGTERM or SIGINT; then it is cut",
+	{"graceful-timeout", "", "30s", span.orOff(), "for what is running to finish after SIGTERM or SIGINT, or on the old code after a reload; then it is cut",
 		func(s *settings) any { return &s.gracefulTimeout }},
+	{"drain-delay", "", "off", span.orOff(), "to serve on after SIGTERM or SIGINT, before --graceful-timeout begins, so that a load balancer can notice",
+		func(s *settings) any { return &s.drainDelay }},
+
+	{"touch-reload", "", "", listOf(text("FILE")), "file whose change has the application reloaded; may be given several times, and need not be there yet",
+		func(s *settings) any { return &s.touches }},
+	{"control", "", "", text("PATH").word(controlOff, controlOff), "socket for gobridge reload and gobridge status; default: one of the application's own in a private folder",
+		func(s *settings) any { return &s.control }},
 }
+
+// askTable is what the commands take that ask a running server. The values go to the same
+// fields, and to wait.
+var askTable = []setting{
+	{"chdir", "C", "", text("DIR"), "the application's folder, as run was told; default: the current one",
+		func(s *settings) any { return &s.chdir }},
+	{"control", "", "", text("PATH"), "the server's control socket; default: that of the application",
+		func(s *settings) any { return &s.control }},
+}
+
+// reloadTable is askTable with what reload takes beside it.
+var reloadTable = append(askTable[:len(askTable):len(askTable)], setting{
+	"timeout", "", "off", span.orOff(), "how long to wait for the outcome; the reload goes on all the same",
+	func(s *settings) any { return &s.wait }})
 
 // variable is the environment variable of a setting: GOBRIDGE_LOG_LEVEL.
 func (s *setting) variable() string {
@@ -113,10 +140,12 @@ func (s *setting) origin(fromFlag bool) string {
 type source func(s *setting) (values []string, fromFlag bool)
 
 // readSettings fills in the whole table from the source and the defaults.
-func readSettings(from source) (*settings, error) {
+func readSettings(from source) (*settings, error) { return readTable(table, from) }
+
+func readTable(rows []setting, from source) (*settings, error) {
 	out := new(settings)
-	for i := range table {
-		s := &table[i]
+	for i := range rows {
+		s := &rows[i]
 		values, fromFlag := from(s)
 		if len(values) == 0 {
 			if s.initial == "" {

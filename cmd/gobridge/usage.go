@@ -18,7 +18,7 @@ func usageSignals() <-chan os.Signal {
 // tellUsage logs what is in use each time SIGUSR1 comes, until the process ends.
 func (v *service) tellUsage() {
 	go func() {
-		for range v.asked {
+		for range v.signals.usage {
 			s := v.bridge.Stats()
 			v.log.Info().Int("streams", s.Streams).Int("line", s.Line).Int("running", s.Running).Int("workers", s.Workers).
 				Int("connections", v.server.Connections()).Msg("in use")

@@ -246,9 +246,9 @@ def check_requests(w):
         time.sleep(0.01)
     check("the application's signal handler runs while idle", os.path.exists(marker))
     os.unlink(marker)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         os.kill(w.pid, number)
-    check("SIGTERM, SIGINT and SIGHUP do nothing", w.ask("/hello") == "hello")
+    check("SIGTERM, SIGINT, SIGHUP and SIGQUIT do nothing", w.ask("/hello") == "hello")
 
 
 def check_threads(w):

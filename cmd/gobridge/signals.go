@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// signals are those that gobridge listens to, from the very beginning, each kind by itself.
+type signals struct {
+	stop   chan os.Signal   // SIGTERM, SIGINT, SIGQUIT; SIGHUP, when it says that the terminal is gone
+	reload chan struct{}    // SIGHUP; several that come while one is looked at are one
+	usage  <-chan os.Signal // SIGUSR1
+}
+
+func catchSignals() *signals {
+	s := &signals{stop: make(chan os.Signal, 4), reload: make(chan struct{}, 1), usage: usageSignals()}
+	signal.Notify(s.stop, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
+	// A reader of our output that goes away is an error of that write, not our end.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, unix.SIGHUP)
+	terminal := ownTerminal()
+	go func() {
+		for sig := range hangups {
+			if terminal != nil && !isTerminal(terminal) { // who watched it is gone
+				s.stop <- sig
+				continue
+			}
+			select {
+			case s.reload <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return s
+}
+
+// ownTerminal is the terminal that gobridge was started in, nil if there is none.
+func ownTerminal() *os.File {
+	for _, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if isTerminal(f) {
+			return f
+		}
+	}
+	return nil
+}
+
+// twice is how close together two signals count as one: timeout(1), for one, signals its
+// child and then the group that the child is in.
+const twice = 10 * time.Millisecond
+
+// wait returns the signal to stop at. Of several at the same time SIGQUIT counts.
+func (s *signals) wait() os.Signal {
+	sig := <-s.stop
+	for end := time.After(twice); ; {
+		select {
+		case other := <-s.stop:
+			if other == unix.SIGQUIT {
+				sig = other
+			}
+		case <-end:
+			return sig
+		}
+	}
+}
+
+// signalName is SIGTERM rather than "terminated".
+func signalName(sig os.Signal) string {
+	if s, ok := sig.(syscall.Signal); ok {
+		return unix.SignalName(s)
+	}
+	return sig.String()
+}
