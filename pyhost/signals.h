@@ -15,7 +15,7 @@ void gb_signals_block(sigset_t *before);
 void gb_signals_hold(void);
 
 // Around an application's fork, for pthread_atfork. The child gets back what was
-// there before, or what the application set. Meanwhile the three wait: a parent
+// there before, or what the application set. Meanwhile they wait: a parent
 // that forks and sends SIGTERM at once must not find our handler still there.
 void gb_signals_before_fork(void);
 void gb_signals_in_parent(void);
