@@ -134,8 +134,12 @@ func mayControl(conn *net.UnixConn) error {
 	if err != nil {
 		return err
 	}
-	if uid := uint32(os.Geteuid()); who.Uid != uid && who.Uid != 0 {
-		return fmt.Errorf("user %d may not control a server of user %d", who.Uid, uid)
+	return allowed(who.Uid, uint32(os.Geteuid()))
+}
+
+func allowed(peer, own uint32) error {
+	if peer != own && peer != 0 {
+		return fmt.Errorf("user %d may not control a server of user %d", peer, own)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ func TestFlagsFirst(t *testing.T) {
 		{"gobridge run a:b --workers", "gobridge run --workers a:b"},
 		{"gobridge run -- --workers a:b", "gobridge run -- --workers a:b"},
 		{"gobridge run x -w 1 -- y", "gobridge run -w 1 -- x y"},
+		{"gobridge reload a:b --timeout 5 -C x", "gobridge reload --timeout 5 -C x a:b"},
+		{"gobridge status --json a:b", "gobridge status --json a:b"},
 	} {
 		if got := strings.Join(flagsFirst(strings.Fields(c.in)), " "); got != c.want {
 			t.Errorf("%q became %q, want %q", c.in, got, c.want)
@@ -52,6 +54,14 @@ func TestMistakes(t *testing.T) {
 		{"run a:b --workers=two", "--workers two: must be a number from 1 to 256, or auto"},
 		{"run a:b --chdir /no/such/folder", "--chdir /no/such/folder"},
 		{"--verbose run", "--verbose is no option"},
+		{"reload nonsense", "nonsense is not an application's name"},
+		{"reload a:b c:d", "one application only"},
+		{"reload --timeout soon", "--timeout soon: must be a time"},
+		{"reload a:b --timeout", "--timeout a:b: must be a time"},
+		{"reload --workers 2", "--workers is no option"},
+		{"reload --control off", "with --control off"},
+		{"status --timeout 1", "--timeout is no option"},
+		{"status --chdir /no/such/folder", "--chdir /no/such/folder"},
 	} {
 		app := newApp()
 		app.Writer, app.ErrWriter = new(bytes.Buffer), new(bytes.Buffer)
