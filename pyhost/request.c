@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -80,20 +81,39 @@ PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r)
     return instance;
 }
 
-bool gb_request_enter(struct gb_request *r, enum gb_side side)
+// Whoever is inside with another serial found its request over and is about to leave:
+// it does nothing on its way that could wait.
+static bool enter(struct gb_request *r, enum gb_side side, uint64_t serial)
 {
-    if (!atomic_exchange(&r->inside[side], true))
-        return true;
+    for (;;) {
+        uint64_t holder = 0;
+        if (atomic_compare_exchange_strong(&r->inside[side], &holder, serial))
+            return true;
+        if (holder == serial || atomic_load(&r->serial) != serial)
+            return false;
+        sched_yield();
+    }
+}
+
+static void say_busy(enum gb_side side)
+{
     gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
                           side == GB_READING
                               ? "wsgi.input is being read already, by another thread or before a signal"
                               : "the response is being sent already, by another thread or before a signal");
+}
+
+bool gb_request_enter(struct gb_request *r, enum gb_side side)
+{
+    if (enter(r, side, atomic_load(&r->serial)))
+        return true;
+    say_busy(side);
     return false;
 }
 
 void gb_request_leave(struct gb_request *r, enum gb_side side)
 {
-    atomic_store(&r->inside[side], false);
+    atomic_store(&r->inside[side], 0);
 }
 
 // Enters first and looks at the serial then: the request's own thread does it the
@@ -102,12 +122,16 @@ struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side)
 {
     struct gb_handle *h = gb_python_own(instance);
     struct gb_request *r = h->request;
-    if (r != NULL && r->serial == h->serial) {
-        if (!gb_request_enter(r, side))
+    if (r != NULL && atomic_load(&r->serial) == h->serial) {
+        bool entered = enter(r, side, h->serial);
+        if (atomic_load(&r->serial) == h->serial) {
+            if (entered)
+                return r;
+            say_busy(side);
             return NULL;
-        if (r->serial == h->serial)
-            return r;
-        gb_request_leave(r, side);
+        }
+        if (entered)
+            gb_request_leave(r, side);
     }
     gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "this request is over");
     return NULL;

@@ -34,19 +34,19 @@ struct gb_request {
     _Atomic uint64_t serial; // of the request that runs; grows at its beginning and at its end
     const uint8_t *variables;
 
-    atomic_bool inside[2]; // is a thread inside that side? by enum gb_side
+    _Atomic uint64_t inside[2]; // by enum gb_side: the serial with which a thread is inside; 0: nobody is
 
     // The response's head, as start_response made it.
-    bool started;         // start_response was called
-    bool head_sent;       // and its head is in the pipe
-    bool gone;            // the client has left
+    bool started;          // start_response was called
+    atomic_bool head_sent; // and its head is in the pipe; the request's own thread looks without being inside
+    atomic_bool gone;      // the client has left; both sides find out
     unsigned status;
     uint32_t flags;       // GB_HEAD_*
     uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN
     struct gb_bytes reason, lines, table;
 
-    uint64_t body_sent; // bytes of the body that are in the pipe
-    bool too_long;      // the application has sent more than it announced
+    _Atomic uint64_t body_sent; // bytes of the body that are in the pipe; looked at like head_sent
+    atomic_bool too_long;       // the application has sent more than it announced
 
     struct gb_bytes out;   // records, put together
     struct gb_bytes ahead; // body bytes that readline has read and not returned
@@ -82,8 +82,9 @@ PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r);
 // thread at a time is inside a side.
 enum gb_side { GB_READING, GB_SENDING };
 
-// Takes a side for this thread. False with RuntimeError set: a thread is inside
-// already, or this one, and has been interrupted by a signal handler.
+// Takes a side of the request that runs, for its own thread. False with RuntimeError
+// set: a thread is inside already, or this one, and has been interrupted by a signal
+// handler.
 bool gb_request_enter(struct gb_request *r, enum gb_side side);
 void gb_request_leave(struct gb_request *r, enum gb_side side);
 

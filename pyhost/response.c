@@ -303,6 +303,8 @@ static enum gb_sent send_500(struct gb_request *r, PyObject *none)
 {
     static const char page[] = "Internal Server Error\n";
     (void)none;
+    if (r->head_sent) // by a thread of the application, since its own thread has looked
+        return GB_RAISED;
     r->status = 500;
     r->flags = 0;
     r->body_length = GB_LENGTH_UNKNOWN;

@@ -71,7 +71,10 @@ static void begin(struct gb_request *r, struct gb_claim *c, const uint8_t *varia
     r->claim = c;
     r->serial++;
     r->variables = variables;
-    r->started = r->head_sent = r->gone = r->too_long = false;
+    r->started = false;
+    r->head_sent = false;
+    r->gone = false;
+    r->too_long = false;
     r->status = 0;
     r->flags = 0;
     r->body_length = GB_LENGTH_UNKNOWN;
@@ -100,9 +103,9 @@ static void drive_out(struct gb_request *r)
 static void end(struct gb_request *r)
 {
     r->serial++; // whoever still has the request's objects finds it over
-    r->variables = NULL;
     if (is_inside(r))
         drive_out(r);
+    r->variables = NULL;
     gb_bytes_clear(&r->lines, 16384);
     gb_bytes_clear(&r->table, 4096);
     gb_bytes_clear(&r->ahead, 65536);

@@ -17,15 +17,31 @@ CC=gcc "$here/../../scripts/build-host" --asan "$work/host.so"
 
 # LeakSanitizer does not look into Python's arenas, and CPython never frees all it
 # has; only the check that a worker makes when it leaves counts.
-export PYTHONMALLOC=malloc
 export LSAN_OPTIONS="leak_check_at_exit=0:print_suppressions=0:suppressions=$here/../lsan.supp"
 
-library_of='import os, sysconfig as s
-at = os.path.join(s.get_config_var("LIBDIR"), s.get_config_var("INSTSONAME") or "")
-print(at if os.path.isfile(at) and s.get_config_var("INSTSONAME").startswith("libpython3") and ".so" in at else "")'
+# The libpython that it runs on, else the one that its configuration names.
+library_of='import os, re, sysconfig as s
+name = s.get_config_var("INSTSONAME") or ""
+mapped = re.findall(r" (/.*/libpython3\S*)$", open("/proc/self/maps").read(), re.M)
+for at in mapped + [os.path.join(s.get_config_var("LIBDIR"), name)]:
+    if os.path.isfile(at) and os.path.basename(at).startswith("libpython3") and ".so" in at:
+        print(at)
+        break'
+
+# drive PYTHON HOST...: a free-threaded build has an allocator of its own and takes no
+# other, so what only its objects refer to would look like a leak.
+drive() {
+    if [ "$("$1" -c 'import sysconfig as s; print(s.get_config_var("Py_GIL_DISABLED") or 0)')" = 1 ]; then
+        shift
+        ASAN_OPTIONS=detect_leaks=0 "${DRIVER:-python3}" "$here/drive.py" "$@"
+    else
+        shift
+        PYTHONMALLOC=malloc "${DRIVER:-python3}" "$here/drive.py" "$@"
+    fi
+}
+
 for python in "$@"; do
     library=$("$python" -c "$library_of")
-    [ -z "$library" ] || "${DRIVER:-python3}" "$here/drive.py" embedded "$library" "$python" "$work/host"
-    GB_PRELOAD=$(gcc -print-file-name=libasan.so) \
-        "${DRIVER:-python3}" "$here/drive.py" interpreter - "$python" "$work/host.so"
+    [ -z "$library" ] || drive "$python" embedded "$library" "$python" "$work/host"
+    GB_PRELOAD=$(gcc -print-file-name=libasan.so) drive "$python" interpreter - "$python" "$work/host.so"
 done

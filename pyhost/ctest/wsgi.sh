@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 host=$here/..
 flags=-O1
 preload=
+malloc=
 test=
 if [ "${1:-}" = --speed ]; then
     shift
@@ -16,8 +17,8 @@ elif [ "${1:-}" = --asan ]; then
     shift
     flags="-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
     preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
-    # What Python keeps until its end is no leak; PYTHONMALLOC lets the sanitizer see each object.
-    export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
+    export ASAN_OPTIONS=detect_leaks=0 # what Python keeps until its end is no leak
+    malloc=malloc                      # lets the sanitizer see each object
 fi
 if [ $# -eq 0 ]; then
     for python in /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3; do
@@ -35,6 +36,11 @@ trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2086 # the flags are words
 gcc -std=gnu11 -D_GNU_SOURCE -DGB_SHARED_LIBRARY -g -Wall -Wextra -Werror $flags -fPIC -shared -fvisibility=hidden \
     -o "$work/wsgi.so" "$here/wsgi.c" "$here/front.c" "$host"/*.c -ldl -lpthread
+# A free-threaded build has an allocator of its own and takes no other.
+allocator_of() {
+    "$1" -c 'import sys, sysconfig as s; print("default" if s.get_config_var("Py_GIL_DISABLED") else sys.argv[1])' "${malloc:-default}"
+}
+
 for python in "$@"; do
-    LD_PRELOAD=$preload "$python" "$here/wsgi.py" "$work/wsgi.so" $test
+    PYTHONMALLOC=$(allocator_of "$python") LD_PRELOAD=$preload "$python" "$here/wsgi.py" "$work/wsgi.so" $test
 done

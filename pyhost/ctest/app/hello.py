@@ -21,6 +21,14 @@ def echo(environ):
     return environ["wsgi.input"].read().decode()
 
 
+def lines(environ):
+    return b"".join(environ["wsgi.input"]).decode()
+
+
+def gil(_):
+    return str(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
 def main(_):
     return str(threading.current_thread() is threading.main_thread())
 
@@ -142,7 +150,8 @@ def at_exit(environ):
 
 
 pages = {
-    "hello": hello, "echo": echo, "main": main, "local": stay, "recursion": recursion, "environ": environment,
+    "hello": hello, "echo": echo, "lines": lines, "gil": gil, "main": main, "local": stay,
+    "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
     "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
 }
