@@ -75,7 +75,8 @@ class Segment:
         import fcntl
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
 
-    # What both sides look at is stored in one piece, as struct does not do it.
+    # What both sides look at is stored in one piece; struct clears the bytes first, and a
+    # worker that looks between finds a counter that has gone back to 0.
 
     def get32(self, at):
         return self.words[at // 4]
@@ -107,7 +108,9 @@ class Zygote:
             "import sys\nif sys.path and sys.path[0] == '':\n    del sys.path[0]\n"
             "import ctypes\nctypes.PyDLL(sys.argv[1]).gb_host_main()", program]
         started = time.monotonic()
-        self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
+        # A file, so that what a dead worker wrote can be said; main shows all of it.
+        self.stderr = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stderr=self.stderr)
         theirs.close()
         helper = os.memfd_create("helper")
         with open(HERE + "/../../python/_gobridge.py", "rb") as source:
@@ -125,10 +128,15 @@ class Zygote:
         assert receive(self.sock, SPAWNED)[1] == incarnation
         return ours
 
+    def written(self):
+        """What the zygote and its workers have written to standard error."""
+        return os.pread(self.stderr.fileno(), os.fstat(self.stderr.fileno()).st_size, 0).decode(errors="replace")
+
 
 class Worker:
     def __init__(self, zygote, segment, slot, incarnation):
-        self.segment, self.slot, self.incarnation = segment, slot, incarnation
+        self.zygote, self.segment, self.slot, self.incarnation = zygote, segment, slot, incarnation
+        self.before = len(zygote.written())
         self.sock = zygote.spawn(incarnation)
         _, self.pid, _, _, (self.pidfd,) = receive(self.sock, HELLO)
         self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -141,7 +149,23 @@ class Worker:
                               multiprocess="1"), fds=[segment.fd, self.doorbell, segment.doorbell])
 
     def ready(self):
-        receive(self.sock, READY)
+        try:
+            receive(self.sock, READY)
+        except EOFError:
+            raise AssertionError(f"the worker died before it was ready: {self.death()}") from None
+
+    def death(self):
+        """How a worker that should live has died, and what it, or another one meanwhile, wrote."""
+        code, said = self.wait(), []
+        try:
+            while True:
+                kind, _, _, payload, _ = receive(self.sock)
+                said.append(f"message {kind}: {payload.decode(errors='replace')}")
+        except (EOFError, OSError):
+            pass
+        ended = f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.Signals(-code).name})"
+        return "\n".join([f"{ended}; it said:", *said, "standard error since it was forked:",
+                          self.zygote.written()[self.before:]])
 
     def begin(self, stream, path, body=b""):
         s = self.segment
@@ -174,7 +198,7 @@ class Worker:
         while s.state(stream) != DONE:
             ready, _, _ = select.select([s.doorbell, self.pidfd], [], [])
             if self.pidfd in ready and s.state(stream) != DONE:
-                raise AssertionError(f"worker died with stream {stream} in state {s.state(stream)}")
+                raise AssertionError(f"worker died with stream {stream} in state {s.state(stream)}: {self.death()}")
             try:
                 os.eventfd_read(s.doorbell)
             except BlockingIOError:
@@ -214,6 +238,31 @@ def check(name, is_so, got=""):
 
 def proc(pid, name):
     return open(f"/proc/{pid}/{name}").read()
+
+
+def check_stores(segment):
+    """Nobody sees a store half done: a child watches a counter that only grows."""
+    segment.put32(segment.workers, 1)
+    child = os.fork()
+    if child == 0:
+        seen = 1
+        while seen != 0 and seen < 300000:
+            seen = segment.get32(segment.workers)
+        os._exit(seen == 0)
+    for value in range(2, 300001):
+        segment.put32(segment.workers, value)
+    check("the driver's own stores are whole", os.waitpid(child, 0)[1] == 0)
+
+
+def check_death(w):
+    """What this program says when a worker dies that should not."""
+    w.begin(w.slot, "/die")
+    try:
+        w.end(w.slot)
+        text = "nothing"
+    except AssertionError as error:
+        text = str(error)
+    check("a worker's death is told", "in state 2: signal 6 (SIGABRT)" in text and "last words" in text, text)
 
 
 def check_worker(w):
@@ -312,8 +361,17 @@ def main():
     host, library, python, program = sys.argv[1:5]
     application = sys.argv[5] if len(sys.argv) > 5 else "hello:application"
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-    directory = os.path.join(HERE, "app")
     zygote, segment = Zygote(host, library, python, os.path.abspath(program)), Segment()
+    try:
+        check_all(zygote, segment, application)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.write(zygote.written())
+
+
+def check_all(zygote, segment, application):
+    directory = os.path.join(HERE, "app")
+    check_stores(segment)
     check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
 
     started = time.monotonic()
@@ -332,6 +390,11 @@ def main():
     check_drain(workers[0])
     check_drain(workers[1])
     check_failures(zygote, segment, directory)
+
+    lost = Worker(zygote, segment, 5, 89)
+    lost.setup(application, directory)
+    lost.ready()
+    check_death(lost)
 
     workers[2].begin(30, "/stuck")
     while segment.state(30) != RUNNING:

@@ -133,6 +133,11 @@ def stuck(_):
         pass
 
 
+def die(_):
+    os.write(2, b"last words\n")
+    os.abort()
+
+
 def at_exit(environ):
     path = environ["PATH_INFO"][len("/atexit"):]
 
@@ -154,6 +159,7 @@ pages = {
     "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
     "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
+    "die": die,
 }
 
 
