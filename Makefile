@@ -78,13 +78,24 @@ killpoints: ## kill a worker at each of its labelled steps
 e2e: ## the real binary with real peers, on every interpreter of this machine
 	go test -v -count=1 -timeout 30m ./tests/e2e/...
 
-.PHONY: storm storm-short
-storm: setup build ## load with nonces while workers and zygote are killed, STORM_SECONDS (60)
+# Nobody is killed: then nothing may be lost.
+CALM := -kill-every 0 -zygote-every 0
+
+.PHONY: storm storm-reloads storm-terminate storm-short
+storm: setup build ## load with nonces while workers, zygote and template are killed and the code is reloaded, STORM_SECONDS (60)
 	go run ./tests/storm -duration $(STORM_SECONDS)s
-	go run ./tests/storm -duration $(STORM_SECONDS)s -threads 4 -args "--reactors 3"
+	go run ./tests/storm -duration $(STORM_SECONDS)s -reload-every 3s -threads 4 -args "--reactors 3"
+storm-reloads: setup build ## 10 reloads under that load, then 10 of which every second one cannot come up
+	go run ./tests/storm $(CALM) -duration 21s -reload-every 2s
+	go run ./tests/storm $(CALM) -duration 35s -reload-every 3s -faults -threads 4 -args "--reactors 3 --start-timeout 2s"
+storm-terminate: setup build ## SIGTERM to the server's process group under that load
+	go run ./tests/storm $(CALM) -duration 5s -terminate
+	go run ./tests/storm $(CALM) -duration 5s -terminate -threads 4 -args "--reactors 3"
 storm-short:
-	go run ./tests/storm -duration 10s
-	go run ./tests/storm -duration 10s -threads 4 -args "--reactors 3"
+	go run ./tests/storm -duration 8s
+	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3"
+	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 2s"
+	go run ./tests/storm $(CALM) -duration 3s -terminate
 
 .PHONY: bench
 bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn

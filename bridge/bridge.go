@@ -65,6 +65,8 @@ type Bridge struct {
 type StartError struct {
 	Text string // what and why, with the Python traceback
 	Code int    // exit code to use
+
+	killed bool // from outside, by SIGKILL: that says nothing of the application
 }
 
 func (e *StartError) Error() string { return e.Text }

@@ -131,15 +131,23 @@ const settle = 300 * time.Millisecond
 var errStopping = errors.New("the server is stopping")
 
 // allReady returns when every worker is ready and has stayed so for a moment, or with why
-// one is not.
+// one is not. That one is killed from outside (memory is short, perhaps) is borne once in
+// each slot: the next one is on its way.
 func (g *generation) allReady(stop <-chan struct{}) error {
-	ready := map[*slot]bool{}
+	ready, killed := map[*slot]bool{}, map[*slot]bool{}
 	var settled <-chan time.Time
 	for {
 		select {
 		case n := <-g.news:
 			if n.err != nil {
-				return n.err
+				e, ok := errors.AsType[*StartError](n.err)
+				if !ok || !e.killed || killed[n.slot] {
+					return n.err
+				}
+				killed[n.slot] = true
+				delete(ready, n.slot)
+				settled = nil
+				continue
 			}
 			if ready[n.slot] = true; len(ready) == len(g.slots) {
 				settled = time.After(settle)

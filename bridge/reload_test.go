@@ -208,3 +208,29 @@ func TestReloadsAreShared(t *testing.T) {
 		t.Error("the last one does not end the run")
 	}
 }
+
+func TestAllReady(t *testing.T) {
+	failed, killed := &StartError{Text: "does not import"}, &StartError{Text: "killed", killed: true}
+	for _, c := range []struct {
+		name string
+		news []error // of the first slot; the second is ready at once
+		want error
+	}{
+		{"ready", []error{nil}, nil},
+		{"does not import", []error{failed}, failed},
+		{"dies when all are ready", []error{nil, failed}, failed},
+		{"killed before it is ready", []error{killed, nil}, nil},
+		{"killed when all are ready", []error{nil, killed, nil}, nil},
+		{"killed twice", []error{killed, killed}, killed},
+		{"another error", []error{errStopping}, errStopping},
+	} {
+		g := &generation{slots: []*slot{{index: 0}, {index: 1}}, news: make(chan startNews, 8)}
+		g.news <- startNews{g.slots[1], nil}
+		for _, err := range c.news {
+			g.news <- startNews{g.slots[0], err}
+		}
+		if got := g.allReady(nil); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -256,7 +256,7 @@ func (g *generation) report(w *worker, how death, lost []string, err error) erro
 		log.Debug().Int("pid", w.pid).Msg(failure.Text)
 	case g.stopping():
 		event.Msgf("worker %d %v while it finished its last requests", w.pid, how)
-	case g.loud.Load():
+	case g.loud.Load(), failure.killed:
 		event.Msg(failure.Text + "; another one takes its place")
 	}
 	return failure
@@ -275,5 +275,5 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 	case !g.loud.Load():
 		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}
-	return &StartError{Text: text, Code: 3}
+	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late}
 }

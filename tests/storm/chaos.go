@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -70,7 +71,11 @@ func (c *chaos) kill(pids []int) int {
 		return 0
 	}
 	pid := pids[c.random.IntN(len(pids))]
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	err := syscall.Kill(pid, syscall.SIGKILL)
+	if errors.Is(err, syscall.ESRCH) {
+		return 0 // it has just ended
+	}
+	if err != nil {
 		c.complain("kill %d: %v", pid, err)
 		return 0
 	}

@@ -1,6 +1,10 @@
 // Storm loads a server with requests whose every answer is checked, while it kills the
 // server's workers and its zygote, and then settles the account.
 //
+// It can have the server reload meanwhile, with an application that fails in its import
+// every second time, and end it under full load. Where nobody is killed, every request must
+// be answered, and every connection kept.
+//
 // Each request has a nonce, which its answer must carry in a field and in its body, so an
 // answer that reaches another client is seen. The application notes when it begins and when
 // it ends a request, and the server's log names what a killed worker was running. At the

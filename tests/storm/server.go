@@ -29,7 +29,7 @@ func startServer(o *options, dir string) (*server, error) {
 	s := &server{notes: filepath.Join(dir, "notes"), reached: filepath.Join(dir, "reached"), fault: filepath.Join(dir, "fault"), control: filepath.Join(dir, "control")}
 	c := tested.Config{
 		Binary: o.gobridge, Application: "app:application", Dir: filepath.Join(root, "tests", "storm"),
-		Args: append([]string{"--workers", strconv.Itoa(o.workers), "--threads", strconv.Itoa(o.threads)}, strings.Fields(o.args)...),
+		Args: append([]string{"--workers", strconv.Itoa(o.workers), "--threads", strconv.Itoa(o.threads), "--control", s.control}, strings.Fields(o.args)...),
 		Env:  []string{"STORM_LOG=" + s.notes, "STORM_FAULT=" + s.fault}, Group: true,
 	}
 	if o.killpoint != "" {
