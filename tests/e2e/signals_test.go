@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"gobridge/tests/server"
 )
@@ -15,38 +21,217 @@ func TestDrain(t *testing.T) {
 	withReactors(t, func(t *testing.T, args []string) {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 			t.Run(sig.String(), func(t *testing.T) {
-				s, noted := startBehaviour(t, append(args, "--workers", "2")...)
-				idle := connect(t, s)
-				idle.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
-				if a := idle.receive("GET"); a.status != http.StatusOK {
-					t.Fatalf("%+v", a)
-				}
-				const n = 6 // two run, the others wait for them
-				answers := make(chan answer)
-				for range n {
-					go func() { answers <- get(s, "/sleep?seconds=0.7") }()
-				}
-				awaitBegun(t, noted, "sleep", 2)
-				err := server.Await(func() bool {
-					u, err := s.Usage()
-					return err == nil && u.Streams+u.Line >= n
-				})
-				must(t, err)
-				must(t, s.Signal(sig))
-				for range n {
-					if a := <-answers; a.err != nil || a.body != "slept" {
-						t.Errorf("a request that had come before: %+v", a)
+				drains(t, server.Config{Args: args}, func(s *server.Server) { must(t, s.Signal(sig)) })
+			})
+		}
+	})
+}
+
+// TestDrainOfMany sends the signal to more than the one process, as service managers and
+// terminals do.
+func TestDrainOfMany(t *testing.T) {
+	onEach(t, func(t *testing.T, p *python, host string) {
+		args := []string{"--python", p.path, "--host", host}
+		group := server.Config{Args: args, Group: true}
+		t.Run("the group", func(t *testing.T) {
+			drains(t, group, func(s *server.Server) { must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM)) })
+		})
+		// What timeout(1) does.
+		t.Run("the process and the group", func(t *testing.T) {
+			drains(t, group, func(s *server.Server) {
+				must(t, s.Signal(syscall.SIGTERM))
+				must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM))
+			})
+		})
+		// What systemd does by default: the processes of the cgroup one after the other, and
+		// SIGCONT and SIGHUP behind, when it is told so.
+		t.Run("the whole tree", func(t *testing.T) {
+			drains(t, group, func(s *server.Server) {
+				for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT, syscall.SIGHUP} {
+					for _, pid := range s.Tree() {
+						if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+							t.Error(err)
+						}
 					}
 				}
-				if code := s.Wait(); code != 0 {
-					t.Errorf("exit code %d", code)
+			})
+		})
+		t.Run("Ctrl-C in a terminal", func(t *testing.T) {
+			keyboard, terminal := openTerminal(t)
+			c := server.Config{Args: args, Terminal: terminal}
+			drains(t, c, func(s *server.Server) {
+				_, err := keyboard.Write([]byte{'C' - '@'})
+				must(t, err)
+			})
+		})
+		t.Run("a terminal that goes away", func(t *testing.T) {
+			keyboard, terminal := openTerminal(t)
+			c := server.Config{Args: args, Terminal: terminal}
+			drains(t, c, func(s *server.Server) {
+				must(t, terminal.Close())
+				must(t, keyboard.Close())
+			})
+		})
+	})
+}
+
+// drains starts the server of a configuration and ends it by end while requests run and wait.
+func drains(t *testing.T, c server.Config, end func(s *server.Server)) {
+	t.Helper()
+	noted, variable := notes(t)
+	c.Application, c.Env, c.Args = "behaviour:application", []string{variable}, append(c.Args, "--workers", "2")
+	s := start(t, c)
+	idle := connect(t, s)
+	idle.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+	if a := idle.receive("GET"); a.status != http.StatusOK {
+		t.Fatalf("%+v", a)
+	}
+	const n = 6 // two run, the others wait for them
+	answers := make(chan answer)
+	for range n {
+		go func() { answers <- get(s, "/sleep?seconds=0.7") }()
+	}
+	awaitBegun(t, noted, "sleep", 2)
+	err := server.Await(func() bool {
+		u, err := s.Usage()
+		return err == nil && u.Streams+u.Line >= n
+	})
+	must(t, err)
+	end(s)
+	for range n {
+		if a := <-answers; a.err != nil || a.body != "slept" {
+			t.Errorf("a request that had come before: %+v", a)
+		}
+	}
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if conn, err := s.Dial(); err == nil {
+		conn.Close()
+		t.Error("somebody still listens")
+	}
+	if _, err := idle.in.ReadByte(); err == nil {
+		t.Error("an idle connection was sent something")
+	}
+}
+
+// openTerminal opens a pair of pseudo terminals: what is written to the keyboard's end is
+// typed in the terminal.
+func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	must(t, err)
+	t.Cleanup(func() { keyboard.Close() })
+	must(t, unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
+	must(t, err)
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	must(t, err)
+	t.Cleanup(func() { terminal.Close() })
+	return keyboard, terminal
+}
+
+// TestDrainDelay: after the signal the server serves on, tells its clients to come by new
+// connections, and says that it leaves. Only then the graceful time begins.
+func TestDrainDelay(t *testing.T) {
+	control := filepath.Join(shortDir(t), "control")
+	s, noted := startBehaviour(t, "--workers", "2", "--control", control, "--drain-delay", "4s", "--graceful-timeout", "4s")
+	answers := make(chan answer)
+	go func() { answers <- get(s, "/sleep?seconds=5") }()
+	awaitNote(t, noted, "sleep")
+	old := connect(t, s)
+	old.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+	if a := old.receive("GET"); a.err != nil || a.status != http.StatusOK {
+		t.Fatalf("before: %+v", a)
+	}
+	must(t, s.Signal(syscall.SIGTERM))
+	if _, err := s.AwaitLog("SIGTERM: serving on for 4s"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*connection{old, connect(t, s)} {
+		c.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+		if a := c.receive("GET"); a.err != nil || a.status != http.StatusOK {
+			t.Errorf("meanwhile: %+v", a)
+		}
+		if _, err := c.in.ReadByte(); err != io.EOF {
+			t.Errorf("the connection does not end: %v", err)
+		}
+	}
+	if _, log := command(t, server.Config{}, 8, "status", "--control", control); !strings.Contains(log, "the server is draining") {
+		t.Errorf("the status: %s", log)
+	}
+	if a := <-answers; a.err != nil || a.body != "slept" {
+		t.Errorf("a request within both times together: %+v", a)
+	}
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestSignalInTheDelay: a second signal ends it.
+func TestSignalInTheDelay(t *testing.T) {
+	s, noted := startBehaviour(t, "--workers", "1", "--drain-delay", "1h")
+	go get(s, "/sleep?seconds=600")
+	awaitNote(t, noted, "sleep")
+	must(t, s.Signal(syscall.SIGTERM))
+	if _, err := s.AwaitLog("serving on for 1h"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Signal(syscall.SIGTERM))
+	if code := s.Wait(); code != 6 {
+		t.Errorf("exit code %d, want 6", code)
+	}
+}
+
+// TestQuit: SIGQUIT waits for nothing, and leaves nothing.
+func TestQuit(t *testing.T) {
+	onEach(t, func(t *testing.T, p *python, host string) {
+		for _, c := range []struct {
+			name string
+			busy bool
+			code int
+			send func(s *server.Server) error
+		}{
+			{"while a request runs", true, 6, func(s *server.Server) error { return s.Signal(syscall.SIGQUIT) }},
+			{"the group, at rest", false, 0, func(s *server.Server) error { return syscall.Kill(-s.Pid(), syscall.SIGQUIT) }},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				noted, variable := notes(t)
+				dir := shortDir(t)
+				s := start(t, server.Config{Application: "behaviour:application", Bind: "unix:" + filepath.Join(dir, "http"), Env: []string{variable},
+					Group: true,
+					Args:  []string{"--python", p.path, "--host", host, "--workers", "2", "--control", filepath.Join(dir, "control")}})
+				mustGet(t, s, "/pid")
+				idle := connect(t, s)
+				answers := make(chan answer, 1)
+				if c.busy {
+					go func() { answers <- get(s, "/half?seconds=600") }()
+					awaitNote(t, noted, "half-sent")
 				}
-				if conn, err := s.Dial(); err == nil {
-					conn.Close()
-					t.Error("somebody still listens")
+				tree := s.Tree()
+				must(t, c.send(s))
+				if code := s.Wait(); code != c.code {
+					t.Errorf("exit code %d, want %d", code, c.code)
+				}
+				if c.busy {
+					if a := <-answers; a.err == nil {
+						t.Errorf("the client cannot see that its answer was cut: %+v", a)
+					}
 				}
 				if _, err := idle.in.ReadByte(); err == nil {
 					t.Error("an idle connection was sent something")
+				}
+				for _, pid := range tree {
+					if err := server.Await(func() bool { return !server.Running(pid) }); err != nil {
+						t.Errorf("process %d stays", pid)
+					}
+				}
+				left, err := os.ReadDir(dir)
+				if err != nil || len(left) > 0 {
+					t.Errorf("these are left: %v, %v", left, err)
+				}
+				if strings.Contains(s.Log(), "another one takes its place") {
+					t.Error("a worker was replaced")
 				}
 			})
 		}

@@ -40,6 +40,15 @@ func (s *Server) Children(parent int, name string) []int {
 	return find(func(p entry) bool { return p.parent == parent && p.name == name && p.state != "Z" })
 }
 
+// Tree are the pids of all processes of the server: its own, its children's, theirs, and so on.
+func (s *Server) Tree() []int {
+	tree := []int{s.Pid()}
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, find(func(p entry) bool { return p.parent == tree[i] && p.state != "Z" })...)
+	}
+	return tree
+}
+
 // Zombies are the dead children that a process has not reaped.
 func (s *Server) Zombies(parent int) []int {
 	return find(func(p entry) bool { return p.parent == parent && p.state == "Z" })

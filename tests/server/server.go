@@ -29,6 +29,8 @@ type Config struct {
 	Args        []string // further arguments of gobridge run
 	Env         []string // variables set on top of the test's own
 	Group       bool     // in a process group of its own
+	Terminal    *os.File // in which it runs, in a session of its own; default: none
+	User        uint32   // as whom it runs; default: the test's own
 }
 
 // Server is a gobridge that serves, or that has served.
@@ -74,10 +76,8 @@ func Run(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{process: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
-	s.process.Dir = c.Dir
-	s.process.Env = append(environment(), c.Env...)
+	c.prepare(s.process)
 	s.process.Stdout, s.process.Stderr = &s.output, &s.log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.Group}
 	s.process.WaitDelay = 30 * time.Second // what an application leaves behind may hold the pipes
 	if err := s.process.Start(); err != nil {
 		return nil, err
@@ -89,6 +89,36 @@ func Run(c Config) (*Server, error) {
 		close(s.ended)
 	}()
 	return s, nil
+}
+
+// prepare gives a process its surroundings.
+func (c *Config) prepare(p *exec.Cmd) {
+	p.Dir, p.Env = c.Dir, append(environment(), c.Env...)
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.Group}
+	if c.Terminal != nil {
+		p.Stdin = c.Terminal
+		p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // Ctty is 0, standard input
+	}
+	if c.User != 0 {
+		p.SysProcAttr.Credential = &syscall.Credential{Uid: c.User, Gid: c.User}
+	}
+}
+
+// Command runs a gobridge command such as status to its end.
+func Command(c Config, args ...string) (code int, out, log string, err error) {
+	binary, err := c.binary()
+	if err != nil {
+		return 0, "", "", err
+	}
+	var printed, logged strings.Builder
+	p := exec.Command(binary, args...)
+	c.prepare(p)
+	p.Stdout, p.Stderr = &printed, &logged
+	err = p.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+		err = nil
+	}
+	return p.ProcessState.ExitCode(), printed.String(), logged.String(), err
 }
 
 // command is the whole command line.

@@ -1,0 +1,27 @@
+"""Answers with what stood in the file `version` beside it when it was imported."""
+
+import os
+import pathlib
+import time
+
+VERSION = pathlib.Path(__file__).with_name("version").read_text(encoding="utf-8")
+if VERSION.startswith("slow"):
+    with open(os.environ["NOTES"], "a", encoding="utf-8") as notes:
+        notes.write(f"importing {VERSION}\n")
+    while VERSION == pathlib.Path(__file__).with_name("version").read_text(encoding="utf-8"):
+        time.sleep(0.01)
+if VERSION.startswith("broken"):
+    raise RuntimeError("this version cannot be imported")
+
+
+def halves():
+    """Answer a part, and the rest when the file `go` is there."""
+    yield VERSION.encode()
+    while not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+    yield b", still " + VERSION.encode()
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return halves() if environ["PATH_INFO"] == "/halves" else [VERSION.encode()]
