@@ -1,11 +1,19 @@
 // Command gobridge serves a Python web application.
 //
 //	gobridge run myproject.wsgi:application
+//	gobridge reload
+//	gobridge status
 //
 // This package is the wiring: it reads settings, finds the interpreter, starts the
 // bridge with its workers, opens the listeners, gives both to the server, and turns
 // signals into an orderly end. Everything with a life of its own is in the packages
 // below it.
+//
+// run.go tells a run from its start to the line that says it serves, stop.go its end.
+// signals.go, touch.go and control.go are the ways to speak with it meanwhile, by signals,
+// by touching files, and over the control socket; reload.go and status.go are what can be
+// said there, for both sides: what the command prints and what the server does. claim.go
+// is where a server's control socket is, find.go how a command finds it.
 //
 // settings.go holds the one table of settings. A flag, its environment variable, its
 // unit, its allowed values, its default and its line in the help and in

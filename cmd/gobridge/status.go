@@ -116,7 +116,7 @@ func (s *serverStatus) unwell() error {
 // print writes it for people.
 func (s *serverStatus) print(w io.Writer, now time.Time) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s in %s: %s on %s, for %v\n", s.Application, s.Dir, s.State, strings.Join(s.Listen, ", "),
+	fmt.Fprintf(out, "%s in %s: %s on %s, up for %v\n", s.Application, s.Dir, s.State, strings.Join(s.Listen, ", "),
 		roughly(time.Duration(s.Uptime*float64(time.Second))))
 	fmt.Fprintf(out, "gobridge %s, pid %d, Python %s (%s, %s host)\n", s.Version, s.Pid, s.Python, s.Interpreter, s.Host)
 	fmt.Fprintf(out, "%s, %s running, %d waiting\n", plural(s.Connections, "connection"), plural(s.Running, "request"), s.Waiting)

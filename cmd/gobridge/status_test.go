@@ -32,7 +32,7 @@ func TestStatusForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"a:b in /srv: serving on http://x, unix:y, for 3h12m0s\n", "0 connections, 1 request running, 2 waiting\n",
+		"a:b in /srv: serving on http://x, unix:y, up for 3h12m0s\n", "0 connections, 1 request running, 2 waiting\n",
 		"\ngeneration 1, draining for 2s\n", "1       10   draining  1h0m0s  1        12345     0\n",
 		"1       -    waiting  2s   0        0         3\n",
 	} {

@@ -27,50 +27,46 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// TestDrainOfMany sends the signal to more than the one process, as service managers and
-// terminals do.
-func TestDrainOfMany(t *testing.T) {
+// TestDrainOfTree sends the signal to each process of the server, as systemd does by default
+// with those of the cgroup; behind it SIGCONT and SIGHUP, as when it is told so.
+func TestDrainOfTree(t *testing.T) {
 	onEach(t, func(t *testing.T, p *python, host string) {
-		args := []string{"--python", p.path, "--host", host}
-		group := server.Config{Args: args, Group: true}
-		t.Run("the group", func(t *testing.T) {
-			drains(t, group, func(s *server.Server) { must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM)) })
-		})
-		// What timeout(1) does.
-		t.Run("the process and the group", func(t *testing.T) {
-			drains(t, group, func(s *server.Server) {
-				must(t, s.Signal(syscall.SIGTERM))
-				must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM))
-			})
-		})
-		// What systemd does by default: the processes of the cgroup one after the other, and
-		// SIGCONT and SIGHUP behind, when it is told so.
-		t.Run("the whole tree", func(t *testing.T) {
-			drains(t, group, func(s *server.Server) {
-				for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT, syscall.SIGHUP} {
-					for _, pid := range s.Tree() {
-						if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
-							t.Error(err)
-						}
+		drains(t, server.Config{Args: []string{"--python", p.path, "--host", host}}, func(s *server.Server) {
+			for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT, syscall.SIGHUP} {
+				for _, pid := range s.Tree() {
+					if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+						t.Error(err)
 					}
 				}
-			})
+			}
 		})
-		t.Run("Ctrl-C in a terminal", func(t *testing.T) {
-			keyboard, terminal := openTerminal(t)
-			c := server.Config{Args: args, Terminal: terminal}
-			drains(t, c, func(s *server.Server) {
-				_, err := keyboard.Write([]byte{'C' - '@'})
-				must(t, err)
-			})
+	})
+}
+
+// TestDrainOfGroup sends the signal to the server's group.
+func TestDrainOfGroup(t *testing.T) {
+	group := server.Config{Group: true}
+	t.Run("the group", func(t *testing.T) {
+		drains(t, group, func(s *server.Server) { must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM)) })
+	})
+	t.Run("the process and the group", func(t *testing.T) { // what timeout(1) does
+		drains(t, group, func(s *server.Server) {
+			must(t, s.Signal(syscall.SIGTERM))
+			must(t, syscall.Kill(-s.Pid(), syscall.SIGTERM))
 		})
-		t.Run("a terminal that goes away", func(t *testing.T) {
-			keyboard, terminal := openTerminal(t)
-			c := server.Config{Args: args, Terminal: terminal}
-			drains(t, c, func(s *server.Server) {
-				must(t, terminal.Close())
-				must(t, keyboard.Close())
-			})
+	})
+	t.Run("Ctrl-C in a terminal", func(t *testing.T) {
+		keyboard, terminal := openTerminal(t)
+		drains(t, server.Config{Terminal: terminal}, func(s *server.Server) {
+			_, err := keyboard.Write([]byte{'C' - '@'})
+			must(t, err)
+		})
+	})
+	t.Run("a terminal that goes away", func(t *testing.T) {
+		keyboard, terminal := openTerminal(t)
+		drains(t, server.Config{Terminal: terminal}, func(s *server.Server) {
+			must(t, terminal.Close())
+			must(t, keyboard.Close())
 		})
 	})
 }
