@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "claim.h"
+#include "drain.h"
 #include "inbox.h"
 #include "news.h"
 #include "python_api.h"
+#include "signals.h"
 #include "steps.h"
 #include "worker.h"
 #include "wsgi.h"
@@ -164,12 +166,16 @@ static bool next_request(struct gb_claim *c, bool main)
         case TAKEN:
             return true;
         case LEAVE:
+            if (main)
+                gb_drain_call();
             return false;
         case SLEEP:
             break;
         }
-        if (main)
+        if (main) {
             run_signal_handlers();
+            gb_signals_hold_new(); // a request may have set handlers
+        }
         void *state = gb_py.PyEval_SaveThread();
         bool interrupted = sleep_on_doorbell();
         take_gil(state);
@@ -259,6 +265,9 @@ const char *gb_crew_run(struct gb_segment *s, unsigned threads)
     crew.segment = s;
     if (!watch_doorbell())
         return "the doorbell cannot be watched";
+    const char *wrong = gb_drain_prepare();
+    if (wrong != NULL)
+        return wrong;
     pthread_t *thread = calloc(threads, sizeof *thread);
     if (thread == NULL || start_threads(thread, threads) < threads) {
         free(thread); // the process ends with this text, and those that did start with it
@@ -277,6 +286,7 @@ const char *gb_crew_run(struct gb_segment *s, unsigned threads)
 
 void gb_crew_drain(const struct gb_segment *s)
 {
+    gb_drain_tell();
     atomic_store(&crew.draining, true);
     gb_ring(s->doorbell);
 }

@@ -1,5 +1,6 @@
 #include "signals.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -26,14 +27,45 @@ void gb_signals_block(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
+static bool is_own(const struct sigaction *a)
+{
+    return (a->sa_flags & SA_SIGINFO) || (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN);
+}
+
+static atomic_bool own_term; // is what SIGTERM's place was taken from the application's?
+
+static void hold(size_t i)
+{
+    struct sigaction ours = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, old;
+    sigemptyset(&ours.sa_mask);
+    if (sigaction(held[i], &ours, &old) != 0 || is_ours(&old))
+        return;
+    before[i] = old;
+    if (held[i] == SIGTERM)
+        atomic_store(&own_term, is_own(&old));
+}
+
 void gb_signals_hold(void)
 {
-    struct sigaction hold = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, old;
-    sigemptyset(&hold.sa_mask);
     for (size_t i = 0; i < HELD; i++)
-        if (sigaction(held[i], &hold, &old) == 0 && !is_ours(&old))
-            before[i] = old;
+        hold(i);
     signal(SIGPIPE, SIG_IGN);
+}
+
+void gb_signals_hold_new(void)
+{
+    struct sigaction now;
+    for (size_t i = 0; i < HELD; i++)
+        if (sigaction(held[i], NULL, &now) == 0 && !is_ours(&now))
+            hold(i);
+}
+
+bool gb_signals_has_own_term(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGTERM, NULL, &now) == 0 && !is_ours(&now))
+        return is_own(&now);
+    return atomic_load(&own_term);
 }
 
 static _Thread_local sigset_t before_fork;
@@ -54,5 +86,6 @@ void gb_signals_in_child(void)
     for (size_t i = 0; i < HELD; i++)
         if (sigaction(held[i], NULL, &now) == 0 && is_ours(&now))
             sigaction(held[i], &before[i], NULL);
+    signal(GB_DRAIN_SIGNAL, SIG_DFL);
     pthread_sigmask(SIG_SETMASK, &before_fork, NULL);
 }

@@ -5,6 +5,10 @@
 #define GB_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
+
+// What the host sends its own main thread (drain.h).
+#define GB_DRAIN_SIGNAL (SIGRTMAX - 1)
 
 // Keeps them pending until *before is set again.
 void gb_signals_block(sigset_t *before);
@@ -13,6 +17,12 @@ void gb_signals_block(sigset_t *before);
 // after the application was imported: it may have set handlers of its own, which
 // are remembered in their turn.
 void gb_signals_hold(void);
+
+// Holds again those that the application has taken meanwhile, in a request.
+void gb_signals_hold_new(void);
+
+// Has the application a handler of its own for SIGTERM? Any thread.
+bool gb_signals_has_own_term(void);
 
 // Around an application's fork, for pthread_atfork. The child gets back what was
 // there before, or what the application set. Meanwhile they wait: a parent

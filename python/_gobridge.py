@@ -9,6 +9,7 @@ import difflib
 import importlib
 import inspect
 import os
+import signal
 import sys
 import traceback
 
@@ -67,6 +68,22 @@ def report(heading, exception):
     """Print an exception, in one write, so that workers do not mix their lines."""
     sys.stderr.write(heading + text_of(exception))
     sys.stderr.flush()
+
+
+# ---- The end.
+
+
+def drain():
+    """Call what the application has set for SIGTERM. It may want the process to end: that it does."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler):
+        return
+    try:
+        handler(signal.SIGTERM, sys._getframe().f_back)
+    except (SystemExit, KeyboardInterrupt):
+        pass
+    except BaseException as error:  # pylint: disable=broad-except
+        report(f"gobridge[{os.getpid()}]: the application's handler of SIGTERM failed:\n", error)
 
 
 # ---- The application.

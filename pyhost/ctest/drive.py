@@ -288,6 +288,8 @@ def check_requests(w):
     check("a subprocess inherits nothing", w.ask("/subprocess") == "0 1 2", w.ask("/subprocess"))
     check("a forked child is free of the bridge", w.ask("/fork") == "15 []", w.ask("/fork"))
     check("a child that comes back from the application does no harm", w.ask("/comeback") == "parent 0")
+    check("children end by their own terminate()", w.ask("/terminate") == "subprocess -15, fork -15, spawn -15",
+          w.ask("/terminate"))
     check("multiprocessing, forked and terminated", {w.ask("/multiprocessing") for _ in range(20)} == {"-15"})
     w.begin(w.slot, "/handler")
     w.end(w.slot)
@@ -342,6 +344,70 @@ def check_drain(w):
     os.unlink(marker)
 
 
+def rests(w):
+    """Waits until a worker's main thread sleeps on its doorbell: in epoll_wait or epoll_pwait."""
+    while proc(w.pid, "syscall").split()[0] not in ("232", "281", "22"):
+        time.sleep(0.001)
+
+
+def check_handler(zygote, segment, directory, kind, late, threads=1):
+    """The application's own SIGTERM handler, set at its import or in a request, is called at the drain."""
+    check_handler.incarnation += 1
+    marker = tempfile.mktemp()
+    w = Worker(zygote, segment, 5, check_handler.incarnation)
+    w.setup("handlers:make(%r)" % ("none" if late else kind), directory, threads=threads)
+    w.ready()
+    w.ask("/atexit" + marker)
+    while late:  # signal.signal wants the main thread
+        for stream in range(threads):
+            w.begin(40 + stream, "/set/" + kind)
+        if (200, b"main thread") in [w.end(40 + stream) for stream in range(threads)]:
+            break
+    rests(w)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        os.kill(w.pid, number)
+    for stream in range(threads):
+        w.begin(40 + stream, "/wait")
+    while any(segment.state(40 + stream) != RUNNING for stream in range(threads)):
+        time.sleep(0.001)
+    send(w.sock, DRAIN)
+    answers = {w.end(40 + stream) for stream in range(threads)}
+    how = f"{kind}, set {'late' if late else 'at import'}, {threads} threads"
+    check(f"requests see the handler's call and finish ({how})", answers == {(200, b"MainThread 15, whole")}, answers)
+    check("it exits 0", w.wait() == 0)
+    check("the handler was called once", open(marker).read() == "MainThread 15 ", open(marker).read())
+    os.unlink(marker)
+    told = "handler of SIGTERM failed" in zygote.written()[w.before:]
+    check("what it raises is told, if it is no wish to end", told == (kind == "fail"))
+
+
+check_handler.incarnation = 200
+
+
+def check_handlers(zygote, segment, directory):
+    for late in (False, True):
+        for kind in ("flag", "exit", "interrupt", "fail", "default"):
+            check_handler(zygote, segment, directory, kind, late)
+        check_handler(zygote, segment, directory, "exit", late, threads=4)
+    # One that has nothing to do; and one whose application wants signals to end it.
+    for setup, kind in (("flag", None), ("none", "dfl")):
+        check_handler.incarnation += 1
+        marker = tempfile.mktemp()
+        w = Worker(zygote, segment, 5, check_handler.incarnation)
+        w.setup("handlers:make(%r)" % setup, directory)
+        w.ready()
+        w.ask("/atexit" + marker)
+        if kind:
+            w.ask("/set/" + kind)
+        rests(w)
+        os.kill(w.pid, signal.SIGTERM)
+        send(w.sock, DRAIN)
+        check("an idle worker drains", w.wait() == 0)
+        called = open(marker).read()
+        check("its handler was called, if it has one", called == ("" if kind else "MainThread 15 "), called)
+        os.unlink(marker)
+
+
 def check_failures(zygote, segment, directory):
     for application, text in (("nothing_here:app", "nothing_here"), ("broken:app", "ZeroDivisionError")):
         w = Worker(zygote, segment, 6, 90)
@@ -389,6 +455,7 @@ def check_all(zygote, segment, application):
     check_load(workers[1])
     check_drain(workers[0])
     check_drain(workers[1])
+    check_handlers(zygote, segment, directory)
     check_failures(zygote, segment, directory)
 
     lost = Worker(zygote, segment, 5, 89)

@@ -296,3 +296,32 @@ func TestSignalsToWorkers(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnHandler: what the application has set for SIGTERM is called once in each worker,
+// when it is told to leave, and neither a signal to the whole group nor what the handler
+// raises costs a request.
+func TestOwnHandler(t *testing.T) {
+	onEach(t, func(t *testing.T, p *python, host string) {
+		noted, variable := notes(t)
+		s := start(t, server.Config{Application: "handler:application", Env: []string{variable},
+			Args: []string{"--python", p.path, "--host", host, "--workers", "1"}}) // it is ready, so its handler is held
+		answers := make(chan answer)
+		go func() { answers <- get(s, "/") }()
+		awaitNote(t, noted, "begun")
+		workers := s.Workers()
+		for _, pid := range workers {
+			must(t, syscall.Kill(pid, syscall.SIGTERM))
+		}
+		must(t, s.Stop())
+		if a := <-answers; a.err != nil || a.body != "slept" {
+			t.Errorf("the request that was running: %+v", a)
+		}
+		text, err := os.ReadFile(noted)
+		must(t, err)
+		for _, pid := range workers {
+			if n := strings.Count(string(text), fmt.Sprintf("handled-%d 15\n", pid)); n != 1 {
+				t.Errorf("the handler was called %d times in worker %d:\n%s", n, pid, text)
+			}
+		}
+	})
+}

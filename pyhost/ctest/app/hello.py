@@ -9,6 +9,8 @@ import tempfile
 import threading
 import time
 
+import children as children_module
+
 local = threading.local()
 marker = os.path.join(tempfile.gettempdir(), "gobridge-handled-%d" % os.getpid())
 
@@ -101,6 +103,26 @@ def forked(_):
     return str(child.exitcode)
 
 
+def terminate(_):
+    """Children of each kind, ended by their parent when they run."""
+    codes = []
+    child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    child.terminate()
+    codes.append("subprocess %d" % child.wait())
+    child.stdout.close()
+    for method in ("fork", "spawn"):
+        context = multiprocessing.get_context(method)
+        ours, theirs = context.Pipe()
+        child = context.Process(target=children_module.run, args=(theirs,))
+        child.start()
+        ours.recv()
+        child.terminate()
+        child.join()
+        codes.append("%s %d" % (method, child.exitcode))
+    return ", ".join(codes)
+
+
 def handler(_):
     signal.signal(signal.SIGUSR1, lambda number, frame: open(marker, "w").close())
     return ""
@@ -159,7 +181,7 @@ pages = {
     "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
     "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
-    "die": die,
+    "die": die, "terminate": terminate,
 }
 
 
