@@ -38,6 +38,39 @@ func TestAccessLog(t *testing.T) {
 	})
 }
 
+// A client that leaves has its line too, with what it was sent.
+func TestAccessLogOfClientsThatLeave(t *testing.T) {
+	withReactors(t, func(t *testing.T, reactors int) {
+		out := new(syncBuffer)
+		s := start(t, reactors, func(c *call) {
+			if c.target == "/begun" {
+				c.start(200, 10)
+				io.WriteString(c, "hello")
+			}
+			c.awaitClose()
+		}, func(s *Settings) { s.AccessLog = out })
+		for i, want := range []string{`"GET /waits HTTP/1\.1" 499 0 `, `"GET /begun HTTP/1\.1" 499 5 `} {
+			c := s.dial(t)
+			c.send("GET " + []string{"/waits", "/begun"}[i] + " HTTP/1.1\r\nHost: x\r\n\r\n")
+			eventually(t, "the request", func() bool { return s.begun() == int64(i+1) })
+			if i == 1 {
+				if _, err := io.ReadFull(c, make([]byte, 100)); err != nil { // the head, and a part of the body
+					t.Fatal(err)
+				}
+				eventually(t, "the body's first part", func() bool {
+					return s.count(func(c *conn) bool { return c.work != nil && c.work.sent == 5 }) == 1
+				})
+			}
+			c.reset()
+			line := regexp.MustCompile(`(?m)^127\.0\.0\.1 - - \[.*\] ` + want + `"-" "-" \d+\.\d{6}$`)
+			eventually(t, "its line", func() bool { return line.MatchString(out.String()) })
+		}
+		if n := strings.Count(out.String(), "\n"); n != 2 {
+			t.Errorf("%d lines:\n%s", n, out.String())
+		}
+	})
+}
+
 // A log that nobody reads stops nothing; what did not fit is counted.
 func TestAccessLogThatIsNotRead(t *testing.T) {
 	r, w := io.Pipe()

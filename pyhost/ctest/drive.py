@@ -287,6 +287,7 @@ def check_requests(w):
     check("sys.executable is right", w.ask("/executable") == os.path.abspath(sys.argv[3]), w.ask("/executable"))
     check("a subprocess inherits nothing", w.ask("/subprocess") == "0 1 2", w.ask("/subprocess"))
     check("a forked child is free of the bridge", w.ask("/fork") == "15 []", w.ask("/fork"))
+    check("so is a child of that, and it keeps what is its own", w.ask("/forkagain") == "([], [])", w.ask("/forkagain"))
     check("a child that comes back from the application does no harm", w.ask("/comeback") == "parent 0")
     check("children end by their own terminate()", w.ask("/terminate") == "subprocess -15, fork -15, spawn -15",
           w.ask("/terminate"))

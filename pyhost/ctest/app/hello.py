@@ -85,6 +85,33 @@ def fork(_):
     return "%d %s" % (os.waitpid(pid, 0)[1], links)
 
 
+def fork_again(_):
+    """A fork of a fork has its parent's descriptors, and still none of the bridge."""
+    out, into = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # The numbers that the host's descriptors had are the child's own now.
+        mine = [os.open("/dev/null", os.O_RDONLY) for _ in range(50)]
+        if os.fork() == 0:
+            closed = []
+            for fd in mine:
+                try:
+                    os.fstat(fd)
+                except OSError:
+                    closed.append(fd)
+            links = [os.readlink("/proc/self/fd/%d" % fd) for fd in map(int, os.listdir("/proc/self/fd")) if fd < mine[-1]]
+            foreign = [x for x in links if ("socket" in x or "anon_inode" in x) and x not in standard]
+            os.write(into, repr((closed, foreign)).encode())
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+    os.close(into)
+    text = os.read(out, 4096).decode()
+    os.close(out)
+    os.waitpid(pid, 0)
+    return text
+
+
 standard = [os.readlink("/proc/self/fd/%d" % fd) for fd in (0, 1, 2)]
 
 
@@ -181,7 +208,7 @@ pages = {
     "recursion": recursion, "environ": environment,
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
     "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
-    "die": die, "terminate": terminate,
+    "die": die, "forkagain": fork_again, "terminate": terminate,
 }
 
 
