@@ -27,9 +27,16 @@ type Server struct {
 }
 
 // New makes a server with one reactor for each port of the bridge. The listeners are the
-// server's from now on.
+// server's from now on: they are closed when there is an error.
 func New(listeners []*Listener, ports []Port, settings Settings) (*Server, error) {
-	return newServer(listeners, ports, settings, time.Now)
+	s, err := newServer(listeners, ports, settings, time.Now)
+	if err != nil {
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 func newServer(listeners []*Listener, ports []Port, settings Settings, clock func() time.Time) (*Server, error) {

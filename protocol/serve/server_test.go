@@ -301,3 +301,28 @@ func nonces(at string, client, requests int) error {
 	}
 	return nil
 }
+
+// What New was given it gives back when it fails.
+func TestNewClosesItsListenersWhenItFails(t *testing.T) {
+	socket := tempSocket(t)
+	for _, address := range []string{"127.0.0.1:0", "unix:" + socket} {
+		l, err := Listen(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New([]*Listener{l}, nil, DefaultSettings()); err == nil {
+			t.Fatal("a server without a port of the bridge")
+		}
+		network, at := "tcp", strings.TrimPrefix(l.URL(), "http://")
+		if path, ok := strings.CutPrefix(address, "unix:"); ok {
+			network, at = "unix", path
+		}
+		if c, err := net.Dial(network, at); err == nil {
+			c.Close()
+			t.Errorf("%s is still listened on", address)
+		}
+	}
+	if _, err := os.Lstat(socket); err == nil {
+		t.Error("the socket's file is left")
+	}
+}
