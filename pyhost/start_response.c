@@ -1,5 +1,6 @@
 #include "start_response.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -108,15 +109,29 @@ static bool take_status(struct gb_request *r, PyObject *status)
 // ---- The headers.
 
 // Headers that are the server's business; an application's are left out.
-static bool is_hop_by_hop(const struct text *name)
+static const char *const hop_by_hop[] = {
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
+#define HOP_BY_HOP (sizeof hop_by_hop / sizeof *hop_by_hop)
+
+// Which of them it is; HOP_BY_HOP: none.
+static size_t which_hop_by_hop(const struct text *name)
 {
-    static const char *const names[] = {
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (is(name, names[i]))
-            return true;
-    return false;
+    size_t i = 0;
+    while (i < HOP_BY_HOP && !is(name, hop_by_hop[i]))
+        i++;
+    return i;
+}
+
+// Says once in a process's life that the header is left out: an application that sets it
+// will do so in each response.
+static void leave_out(const struct gb_request *r, size_t which)
+{
+    static atomic_uint told;
+    unsigned bit = 1u << which;
+    if (!(atomic_fetch_or(&told, bit) & bit))
+        gb_request_log(r, "the header %s is the server's business and is left out, here and in all responses",
+                       hop_by_hop[which]);
 }
 
 static bool take_length(struct gb_request *r, const struct text *value)
@@ -167,8 +182,9 @@ static bool take_text(struct gb_request *r, struct text *name, struct text *valu
                            name->data);
         return false;
     }
-    if (is_hop_by_hop(name)) {
-        gb_request_log(r, "the header %.*s is the server's business and is left out", (int)name->size, name->data);
+    size_t which = which_hop_by_hop(name);
+    if (which < HOP_BY_HOP) {
+        leave_out(r, which);
         return true;
     }
     if (is(name, "content-length") && !take_length(r, value))

@@ -170,7 +170,11 @@ CASES = [
     ("other status", simple("404 Nicht gefunden \xe4"), {}, dict(status=404, reason="Nicht gefunden \xe4")),
     ("empty reason", simple("404 "), {}, dict(status=404, reason="")),
     ("hop-by-hop headers go", simple(headers=[("Connection", "close"), ("Transfer-Encoding", "chunked"), ("A", "b")]), {},
-     dict(headers=[("A", "b"), ("Content-Length", "5")], errors="Transfer-Encoding")),
+     dict(headers=[("A", "b"), ("Content-Length", "5")], errors="transfer-encoding is the server's business")),
+    ("and are told of once", simple(headers=[("connection", "close"), ("TRANSFER-ENCODING", "x")]), {},
+     dict(headers=[("Content-Length", "5")])),
+    ("another is told of", simple(headers=[("Connection", "close"), ("Upgrade", "x")]), {},
+     dict(headers=[("Content-Length", "5")], errors="upgrade is the server's business")),
     # HEAD, 204, 304
     ("HEAD", simple(), dict(method="HEAD"), dict(body=b"", length=5, headers=[("Content-Length", "5")])),
     ("HEAD with its own length", simple(headers=[("Content-Length", "9")]), dict(method="HEAD"), dict(body=b"", length=9)),
