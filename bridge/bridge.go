@@ -85,7 +85,7 @@ func Start(c Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	go b.reaper.run(b.over)
+	go b.reaper.run(b.over, reapIdle)
 	go b.dispatch.housekeep(b.over)
 	g.start()
 	if err := g.firstReady(); err != nil {

@@ -59,33 +59,46 @@ func (r *reaper) forget(pid int) {
 	delete(r.own, pid)
 }
 
-// run reaps until stop is closed.
-func (r *reaper) run(stop <-chan struct{}) {
+// How long the reaper waits before it looks again without being told to: when a child of
+// our own stood in its way, which is for its owner to reap in a moment, and else.
+const (
+	reapSoon = time.Millisecond
+	reapIdle = time.Second
+)
+
+// run reaps until stop is closed, looking at least every idle.
+func (r *reaper) run(stop <-chan struct{}, idle time.Duration) {
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, unix.SIGCHLD)
 	defer signal.Stop(died)
-	again := time.NewTicker(time.Second)
+	next := idle
+	again := time.NewTimer(next)
 	defer again.Stop()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-died:
+			next = reapSoon
 		case <-again.C:
+			next = min(2*next, idle) // one whose owner does not come is not looked at all the time
 		}
-		r.bury()
+		if !r.bury() {
+			next = idle
+		}
+		again.Reset(next)
 	}
 }
 
-// bury reaps dead strangers. A dead child of our own in front of them is looked past
-// by coming again: its owner reaps it in a moment.
-func (r *reaper) bury() {
+// bury reaps dead strangers. It reports whether a child of our own stood in its way: who
+// is dead behind that one is not seen, and no signal comes for them again.
+func (r *reaper) bury() (blocked bool) {
 	for {
 		var info siginfo
 		_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
 			unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
 		if errno != 0 || info.pid == 0 {
-			return
+			return false
 		}
 		r.mu.Lock()
 		stranger := !r.own[int(info.pid)] && r.forking == 0
@@ -96,7 +109,7 @@ func (r *reaper) bury() {
 		}
 		r.mu.Unlock()
 		if !stranger {
-			return
+			return true
 		}
 	}
 }
