@@ -1,5 +1,5 @@
-// The control messages: what the front, the zygote and the workers say to each
-// other over their SOCK_SEQPACKET unix sockets. One message is one packet: this
+// The control messages: what the front, the zygote, the template and the workers say to
+// each other over their SOCK_SEQPACKET unix sockets. One message is one packet: this
 // struct, then `size` bytes of payload; descriptors travel beside it (SCM_RIGHTS).
 #ifndef GB_CONTROL_H
 #define GB_CONTROL_H
@@ -23,23 +23,33 @@ struct gb_message {
 enum {
     // front to zygote
     GB_MSG_BOOT = 1,  // settings: "library" (libpython's path; empty: this process is an interpreter),
-                      // "program" (sys.executable to be); descriptors: a memfd with the Python helper's source
-    GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket
-    // front to worker
+                      // "program" (sys.executable to be); descriptors: a memfd with the Python helper: of each of its
+                      // modules "name\0source\0"
+    GB_MSG_TEMPLATE = 5, // a: incarnation; settings as in SETUP, and "preload" (auto; on: may be forked whatever the
+                         // import leaves behind); descriptors: the template's own socket. Answered by SPAWNED
+    // front to zygote, and to a template that may be forked
+    GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket. Answered by SPAWNED
+    // front to worker, and once to a template that may not be forked: it becomes the worker of its own incarnation
     GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
-                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells
-    GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave
+                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells. Who was
+                      // imported in a template has its settings, and takes only the rest
+    GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves
     // zygote to front
     GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it
-    GB_MSG_SPAWNED = 20, // a: incarnation: the worker is forked and is the front's child
+    // zygote or template to front
+    GB_MSG_SPAWNED = 20, // a: incarnation: the worker or template is forked and is the front's child
+    // template to front, when it has imported the application
+    GB_MSG_IMPORTED = 21, // a: 1 if workers may be forked from it, else 0; payload: a line that says what speaks
+                          // against that, empty if nothing does
+    // worker or template to front
+    GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the process; before anything else
     // worker to front
-    GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the worker; before anything else
     GB_MSG_READY = 18, // the application is imported; requests may come
-    // zygote or worker to front
+    // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };
 
-// ---- The worker's and the zygote's end of a control socket (control.c).
+// ---- The front's children's end of a control socket (control.c).
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,15 +12,17 @@ import (
 
 // Kinds of messages; control.h says who sends which, and what a and b are.
 const (
-	MsgBoot    = 1
-	MsgSpawn   = 2
-	MsgSetup   = 3
-	MsgDrain   = 4
-	MsgBooted  = 16
-	MsgHello   = 17
-	MsgReady   = 18
-	MsgFailed  = 19
-	MsgSpawned = 20
+	MsgBoot     = 1
+	MsgSpawn    = 2
+	MsgSetup    = 3
+	MsgDrain    = 4
+	MsgTemplate = 5
+	MsgBooted   = 16
+	MsgHello    = 17
+	MsgReady    = 18
+	MsgFailed   = 19
+	MsgSpawned  = 20
+	MsgImported = 21
 )
 
 // MessageSize is struct gb_message, MaxMessage that and the longest payload,

@@ -90,24 +90,41 @@ PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i)
 
 // ---- The helper.
 
-static PyObject *helper;
+#define MODULES 4
 
-int gb_python_helper(const char *source)
+static PyObject *helper[MODULES];
+static unsigned modules;
+
+int gb_python_module(const char *name, const char *source)
 {
-    PyObject *code = gb_py.Py_CompileString(source, "<gobridge>", Py_file_input);
+    PyObject *module = NULL, *code = NULL;
+    if (modules < MODULES)
+        code = gb_py.Py_CompileString(source, "<gobridge>", Py_file_input);
     if (code != NULL)
-        helper = gb_py.PyImport_ExecCodeModule("_gobridge", code);
+        module = gb_py.PyImport_ExecCodeModule(name, code);
     gb_py.Py_DecRef(code);
-    if (helper == NULL) {
+    if (module == NULL) {
         failed_with(gb_python_take_exception());
         return -1;
     }
+    helper[modules++] = module;
     return 0;
+}
+
+// A new reference, or NULL with the exception set.
+static PyObject *find_in_helper(const char *function)
+{
+    PyObject *found = NULL;
+    for (unsigned i = 0; found == NULL && i < modules; i++) {
+        gb_py.PyErr_Clear();
+        found = gb_py.PyObject_GetAttrString(helper[i], function);
+    }
+    return found;
 }
 
 PyObject *gb_python_help(const char *function, const char *format, const void *first, const void *second)
 {
-    PyObject *callable = gb_py.PyObject_GetAttrString(helper, function);
+    PyObject *callable = find_in_helper(function);
     if (callable == NULL)
         return NULL;
     PyObject *result = gb_py.PyObject_CallFunction(callable, format, first, second);

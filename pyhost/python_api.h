@@ -160,10 +160,10 @@ extern struct gb_py gb_py;
 // NULL. 0, or -1 and *error names what is missing. The GIL is not needed.
 int gb_python_bind(void *library, char *error, size_t size);
 
-// Runs the helper's source as the module _gobridge. 0, or -1: gb_failure says why.
-int gb_python_helper(const char *source);
+// Runs a module of the helper, by its source. 0, or -1: gb_failure says why.
+int gb_python_module(const char *name, const char *source);
 
-// Calls a function of the helper with up to two arguments, as the format says
+// Calls a function of the helper's modules with up to two arguments, as the format says
 // (PyObject_CallFunction's; NULL: none); a new reference, or NULL with the exception set.
 PyObject *gb_python_help(const char *function, const char *format, const void *first, const void *second);
 

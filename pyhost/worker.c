@@ -14,14 +14,17 @@
 
 #include "control.h"
 #include "crew.h"
+#include "guard.h"
 #include "leave.h"
 #include "python_api.h"
 #include "segment.h"
 #include "signals.h"
+#include "spawn.h"
 #include "wsgi.h"
 
 #define WATCHER_STACK ((size_t)256 << 10) // it calls nothing deep
 #define MAX_THREADS 1024
+#define WORKER_NAME "gobridge-worker"
 
 static struct {
     int control;
@@ -29,7 +32,7 @@ static struct {
     struct gb_segment segment;
     struct gb_worker_settings settings;
     struct gb_packet packet; // the main thread's until the watcher starts, then the watcher's
-} worker = {.control = -1};
+} worker = {.control = -1, .segment = {.doorbell = -1}};
 
 // ---- The ends.
 
@@ -53,17 +56,24 @@ void gb_worker_end_fork(void)
 static void let_go_of_descriptors(void)
 {
     gb_crew_left();
+    gb_guard_left();
     close(worker.control);
-    close(worker.segment.doorbell);
+    if (worker.segment.doorbell >= 0)
+        close(worker.segment.doorbell);
     for (uint32_t r = 0; r < worker.segment.reactors; r++)
         close(worker.segment.reactor_doorbell[r]);
 }
 
 // In the child: it has nothing to do with the bridge. The segment is not mapped
 // there; what is left to do is to let go of the descriptors and the signals. A fork
-// of the fork comes here too, when the descriptors' numbers are the application's.
+// of the fork comes here too, when the descriptors' numbers are the application's. In a
+// template it is told apart from the host's own.
 static void in_application_fork(void)
 {
+    if (gb_fork_is_ours()) {
+        gb_signals_in_parent(); // as it was
+        return;
+    }
     if (!worker.segment.left)
         let_go_of_descriptors();
     worker.segment.left = true;
@@ -125,17 +135,17 @@ static char *keep(const char *text)
     return copy;
 }
 
-static const char *read_settings(void)
+static const char *read_settings(const struct gb_packet *p)
 {
-    const char *threads = gb_packet_setting(&worker.packet, "threads");
-    const char *multiprocess = gb_packet_setting(&worker.packet, "multiprocess");
+    const char *threads = gb_packet_setting(p, "threads");
+    const char *multiprocess = gb_packet_setting(p, "multiprocess");
     long n = threads != NULL ? strtol(threads, NULL, 10) : 1;
     if (n < 1 || n > MAX_THREADS)
         return "setup: number of threads";
     worker.settings = (struct gb_worker_settings){
-        .application = keep(gb_packet_setting(&worker.packet, "application")),
-        .chdir = keep(gb_packet_setting(&worker.packet, "chdir")),
-        .interface = keep(gb_packet_setting(&worker.packet, "interface")),
+        .application = keep(gb_packet_setting(p, "application")),
+        .chdir = keep(gb_packet_setting(p, "chdir")),
+        .interface = keep(gb_packet_setting(p, "interface")),
         .threads = (unsigned)n,
         .multiprocess = multiprocess != NULL && strcmp(multiprocess, "1") == 0,
     };
@@ -161,19 +171,23 @@ static const char *take_segment(void)
     return NULL;
 }
 
-static const char *set_up(void)
+static const char *wait_for_setup(void)
 {
     int got = gb_receive(worker.control, &worker.packet);
     if (got == 0)
         _exit(0);
-    if (got < 0 || worker.packet.message.kind != GB_MSG_SETUP || worker.packet.message.b != worker.incarnation)
+    return got < 0 ? "setup: not a message" : NULL;
+}
+
+// Takes what SETUP brings but for its settings, which are of use only to who has still to
+// import; they stay in the packet.
+static const char *set_up(void)
+{
+    struct gb_packet *p = &worker.packet;
+    if (p->message.kind != GB_MSG_SETUP || p->message.b != worker.incarnation)
         return "setup: not the message that was expected";
-    const char *wrong = read_settings();
-    if (wrong == NULL)
-        wrong = take_segment();
-    gb_packet_drop(&worker.packet);
-    if (wrong == NULL && pthread_atfork(gb_signals_before_fork, gb_signals_in_parent, in_application_fork) != 0)
-        wrong = "pthread_atfork failed";
+    const char *wrong = take_segment();
+    gb_packet_drop(p);
     return wrong;
 }
 
@@ -206,25 +220,75 @@ static void fail_if(const char *wrong)
         gb_worker_fail(GB_EXIT_HOST, wrong);
 }
 
-void gb_worker_main(int control, uint32_t incarnation)
+void gb_worker_begin(int control, uint32_t incarnation, const char *name)
 {
+    static bool begun; // a worker that was forked from a template has the rest from there
     worker.control = control;
     worker.incarnation = incarnation;
-    prctl(PR_SET_NAME, "gobridge-worker");
-    offer_to_oom_killer();
-    limit_arenas();
+    prctl(PR_SET_NAME, name);
+    if (!begun) {
+        offer_to_oom_killer();
+        limit_arenas();
+    }
     say_hello();
-    fail_if(set_up());
-    fail_if(start_watcher());
+    if (!begun && pthread_atfork(gb_signals_before_fork, gb_signals_in_parent, in_application_fork) != 0)
+        gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
+    begun = true;
+}
 
+static void import_application(void)
+{
     if (gb_wsgi_prepare(&worker.settings) != 0) {
         gb_leave_flush();
         gb_worker_fail(GB_EXIT_IMPORT, gb_failure());
     }
+    if (worker.segment.left)
+        gb_worker_end_fork(); // the import forked, and its child came back here
     gb_signals_hold();
+}
+
+void gb_worker_import(const struct gb_packet *settings)
+{
+    fail_if(read_settings(settings));
+    import_application();
+}
+
+_Noreturn static void serve(void)
+{
     struct gb_message ready = {.kind = GB_MSG_READY};
-    if (!gb_send(control, &ready, NULL, -1))
+    if (!gb_send(worker.control, &ready, NULL, -1))
         _exit(0);
     fail_if(gb_crew_run(&worker.segment, worker.settings.threads));
     gb_leave();
+}
+
+void gb_worker_main(int control, uint32_t incarnation)
+{
+    gb_worker_begin(control, incarnation, WORKER_NAME);
+    fail_if(wait_for_setup());
+    fail_if(set_up());
+    fail_if(read_settings(&worker.packet));
+    fail_if(start_watcher());
+    import_application();
+    serve();
+}
+
+void gb_worker_forked(int control, uint32_t incarnation)
+{
+    gb_worker_begin(control, incarnation, WORKER_NAME);
+    fail_if(wait_for_setup());
+    fail_if(set_up());
+    fail_if(start_watcher());
+    gb_py.Py_DecRef(gb_python_help("reseed", NULL, NULL, NULL));
+    gb_py.PyErr_Clear();
+    serve();
+}
+
+void gb_worker_become(const struct gb_packet *setup)
+{
+    prctl(PR_SET_NAME, WORKER_NAME);
+    worker.packet = *setup;
+    fail_if(set_up());
+    fail_if(start_watcher());
+    serve();
 }

@@ -1,4 +1,4 @@
-// A worker process: what the zygote needs to begin its life, and what the
+// A worker process: what zygote and template need to begin its life, and what the
 // application interface needs to know of its settings.
 #ifndef GB_WORKER_H
 #define GB_WORKER_H
@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// The worker's settings, from GB_MSG_SETUP. The strings belong to the worker and
+#include "control.h"
+
+// The worker's settings, from GB_MSG_SETUP or GB_MSG_TEMPLATE. The strings belong to the worker and
 // live as long as the process; none is NULL.
 struct gb_worker_settings {
     const char *application; // "package.module:attribute"
@@ -22,9 +24,22 @@ enum {
     GB_EXIT_IMPORT = 3, // the application could not be imported
 };
 
-// A worker's life from its fork to its end, in the forked child; the GIL is held.
-// `control` is the worker's own socket.
+// Three ways into a worker's life, to its end. The GIL is held; `control` is the worker's
+// own socket.
+
+// Forked from the zygote: the application is still to be imported.
 _Noreturn void gb_worker_main(int control, uint32_t incarnation);
+
+// Forked from a template, which has imported it.
+_Noreturn void gb_worker_forked(int control, uint32_t incarnation);
+
+// The template itself, as the front has asked in `setup`; its descriptors are taken.
+_Noreturn void gb_worker_become(const struct gb_packet *setup);
+
+// What a template does as a worker does it: the begin of its life (HELLO, under a name of
+// at most 15 bytes), and the import, with the settings in the packet.
+void gb_worker_begin(int control, uint32_t incarnation, const char *name);
+void gb_worker_import(const struct gb_packet *settings);
 
 // Tells the front why this worker cannot go on, and ends it. Any thread, with or
 // without the GIL.

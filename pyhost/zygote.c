@@ -3,21 +3,19 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "python_api.h"
 #include "signals.h"
+#include "spawn.h"
 #include "start.h"
+#include "template.h"
 #include "worker.h"
-#include "wsgi.h"
 
 static struct gb_packet packet;
 
@@ -29,13 +27,13 @@ _Noreturn static void fail(int control, const char *text)
 
 // ---- Boot.
 
-// The whole file as a text that ends with a NUL, or NULL; the caller frees it.
-static char *read_text(int fd)
+// The whole file, *total bytes with a NUL behind them, or NULL; the caller frees it.
+static char *read_text(int fd, size_t *total)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
         return NULL;
-    size_t size = (size_t)st.st_size, have = 0;
+    size_t size = *total = (size_t)st.st_size, have = 0;
     char *text = malloc(size + 1);
     while (text != NULL && have < size) {
         ssize_t n = pread(fd, text + have, size - have, (off_t)have);
@@ -47,6 +45,18 @@ static char *read_text(int fd)
     if (text != NULL)
         text[have] = '\0';
     return text;
+}
+
+// Runs the modules of the helper: of each its name and its source, each with a NUL.
+static bool run_helper(const char *at, size_t size)
+{
+    for (const char *end = at + size; at < end;) {
+        const char *source = at + strlen(at) + 1;
+        if (source >= end || gb_python_module(at, source) != 0)
+            return false;
+        at = source + strlen(source) + 1;
+    }
+    return true;
 }
 
 // In the interpreter host Python had read the environment before we could change it.
@@ -72,9 +82,10 @@ static const char *setting(const char *name)
 static void boot(int control)
 {
     char error[1024] = "";
+    size_t size = 0;
     const char *library = setting("library"), *program = setting("program");
     int fd = gb_packet_take(&packet, 0);
-    char *helper = fd >= 0 ? read_text(fd) : NULL;
+    char *helper = fd >= 0 ? read_text(fd, &size) : NULL;
     gb_packet_drop(&packet);
     if (helper == NULL)
         fail(control, "boot: not the message that was expected");
@@ -82,7 +93,7 @@ static void boot(int control)
     if (!gb_start_python(library, program, error, sizeof error))
         fail(control, error);
     forget_variable();
-    if (gb_python_helper(helper) != 0)
+    if (!run_helper(helper, size))
         fail(control, gb_failure());
     free(helper);
     // Its table of handlers is made now, before ours are there: it would give None for them.
@@ -93,68 +104,17 @@ static void boot(int control)
         _exit(0);
 }
 
-// ---- Spawn.
-
-// Until the middle process is gone, and the front (or init) is our parent.
-static void wait_for_other_parent(pid_t middle)
-{
-    const struct timespec moment = {.tv_nsec = 50000};
-    while (getppid() == middle)
-        nanosleep(&moment, NULL);
-}
-
-_Noreturn static void become_worker(int control, int own, pid_t middle, uint32_t incarnation)
-{
-    close(control);
-    wait_for_other_parent(middle);
-    gb_py.PyOS_AfterFork_Child();
-    gb_worker_main(own, incarnation);
-}
-
-// Forks twice, so that the worker is not this process's child. True if the worker
-// is there and its first parent has gone.
-static bool fork_worker(int control, int own, uint32_t incarnation)
-{
-    int status = -1;
-    gb_py.PyOS_BeforeFork();
-    pid_t middle = fork();
-    if (middle == 0) {
-        middle = getpid();
-        pid_t worker = fork();
-        if (worker == 0)
-            become_worker(control, own, middle, incarnation);
-        _exit(worker < 0 ? 1 : 0);
-    }
-    int saved = errno;
-    gb_py.PyOS_AfterFork_Parent();
-    if (middle < 0) {
-        errno = saved;
-        return false;
-    }
-    while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
-        ;
-    errno = EAGAIN; // why the second fork fails, in all likelihood
-    return status == 0;
-}
-
-static void spawn(int control)
-{
-    uint32_t incarnation = (uint32_t)packet.message.a;
-    int own = gb_packet_take(&packet, 0);
-    struct gb_message spawned = {.kind = GB_MSG_SPAWNED, .a = incarnation};
-    if (own >= 0 && fork_worker(control, own, incarnation)) {
-        if (!gb_send(control, &spawned, NULL, -1))
-            _exit(0);
-    } else {
-        char text[256];
-        snprintf(text, sizeof text, "a worker could not be forked: %s", own < 0 ? "no socket for it" : strerror(errno));
-        gb_send_failed(control, incarnation, GB_EXIT_HOST, text);
-    }
-    if (own >= 0)
-        close(own);
-}
-
 // ---- The loop.
+
+static void be_worker(int own, const struct gb_packet *request)
+{
+    gb_worker_main(own, (uint32_t)request->message.a);
+}
+
+static void be_template(int own, const struct gb_packet *request)
+{
+    gb_template_main(own, request);
+}
 
 static void obey(int control)
 {
@@ -162,7 +122,9 @@ static void obey(int control)
     if (got <= 0)
         _exit(0); // the front is gone, or is through with us
     if (packet.message.kind == GB_MSG_SPAWN)
-        spawn(control);
+        gb_spawn(control, &packet, be_worker);
+    else if (packet.message.kind == GB_MSG_TEMPLATE)
+        gb_spawn(control, &packet, be_template);
     gb_packet_drop(&packet);
 }
 

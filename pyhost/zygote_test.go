@@ -161,7 +161,7 @@ func TestAZygoteThatCannotStartSaysWhy(t *testing.T) {
 		t.Errorf("a library that is none: %v", err)
 	}
 	everyHost(t, func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host) {
-		_, err := pyhost.Launch(i, h, []byte("raise ValueError('the helper is broken')"))
+		_, err := pyhost.Launch(i, h, pyhost.Settings("_gobridge", "raise ValueError('the helper is broken')"))
 		if _, ok := errors.AsType[*pyhost.FailedError](err); !ok || !strings.Contains(err.Error(), "the helper is broken") {
 			t.Errorf("a helper that raises: %v", err)
 		}

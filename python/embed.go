@@ -2,7 +2,12 @@ package python
 
 import _ "embed"
 
-// Helper is the source of the module _gobridge.
-//
 //go:embed _gobridge.py
-var Helper []byte
+var gobridge string
+
+//go:embed _gobridge_preload.py
+var preload string
+
+// Helper is the sources of the helper's modules as the zygote wants them: of each its
+// name and its text, both ended by a NUL.
+var Helper = []byte("_gobridge\x00" + gobridge + "\x00_gobridge_preload\x00" + preload + "\x00")

@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 
-BOOT, SPAWN, SETUP, DRAIN = 1, 2, 3, 4
-BOOTED, HELLO, READY, FAILED, SPAWNED = 16, 17, 18, 19, 20
+BOOT, SPAWN, SETUP, DRAIN, TEMPLATE = 1, 2, 3, 4, 5
+BOOTED, HELLO, READY, FAILED, SPAWNED, IMPORTED = 16, 17, 18, 19, 20, 21
 QUEUED, RUNNING, DONE = 1, 2, 3
 PIPE, STREAMS, WORKERS, REACTORS, INBOX = 65536, 64, 8, 1, 64
 STREAM, WORKER, ASLEEP = 384, 128, 1
@@ -113,8 +113,9 @@ class Zygote:
         self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stderr=self.stderr)
         theirs.close()
         helper = os.memfd_create("helper")
-        with open(HERE + "/../../python/_gobridge.py", "rb") as source:
-            os.write(helper, source.read())
+        for module in ("_gobridge", "_gobridge_preload"):
+            with open(f"{HERE}/../../python/{module}.py", "rb") as source:
+                os.write(helper, module.encode() + b"\0" + source.read() + b"\0")
         send(self.sock, BOOT, payload=settings(library=library if host == "embedded" else "", program=python),
              fds=[helper])
         os.close(helper)
@@ -122,23 +123,45 @@ class Zygote:
         print(f"{host} host: Python {version}, up in {(time.monotonic() - started) * 1000:.0f} ms")
 
     def spawn(self, incarnation):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        send(self.sock, SPAWN, a=incarnation, fds=[theirs.fileno()])
-        theirs.close()
-        assert receive(self.sock, SPAWNED)[1] == incarnation
-        return ours
+        return spawn(self.sock, SPAWN, incarnation)
 
     def written(self):
         """What the zygote and its workers have written to standard error."""
         return os.pread(self.stderr.fileno(), os.fstat(self.stderr.fileno()).st_size, 0).decode(errors="replace")
 
 
-class Worker:
-    def __init__(self, zygote, segment, slot, incarnation):
-        self.zygote, self.segment, self.slot, self.incarnation = zygote, segment, slot, incarnation
-        self.before = len(zygote.written())
-        self.sock = zygote.spawn(incarnation)
+def spawn(sock, kind, incarnation, payload=b""):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    send(sock, kind, a=incarnation, payload=payload, fds=[theirs.fileno()])
+    theirs.close()
+    assert receive(sock, SPAWNED)[1] == incarnation
+    return ours
+
+
+class Process:
+    """A child of the front's: it has said its name on its own socket."""
+
+    def __init__(self, sock):
+        self.sock = sock
         _, self.pid, _, _, (self.pidfd,) = receive(self.sock, HELLO)
+
+    def wait(self):
+        """How it ended."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        return os.waitstatus_to_exitcode(status)
+
+
+class Worker(Process):
+    def __init__(self, parent, segment, slot, incarnation):
+        before = len(parent.written())
+        super().__init__(parent.spawn(incarnation))
+        self.serves(parent, segment, slot, incarnation)
+        self.before = before
+
+    def serves(self, parent, segment, slot, incarnation):
+        self.parent, self.segment, self.slot, self.incarnation = parent, segment, slot, incarnation
+        self.before = len(parent.written())
         self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def setup(self, application, directory, threads=1):
@@ -165,7 +188,7 @@ class Worker:
             pass
         ended = f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.Signals(-code).name})"
         return "\n".join([f"{ended}; it said:", *said, "standard error since it was forked:",
-                          self.zygote.written()[self.before:]])
+                          self.parent.written()[self.before:]])
 
     def begin(self, stream, path, body=b""):
         s = self.segment
@@ -222,12 +245,6 @@ class Worker:
         status, answer = self.end(stream)
         assert status == 200, (path, status, answer)
         return answer.decode()
-
-    def wait(self):
-        """How the process ended."""
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.pidfd)
-        return os.waitstatus_to_exitcode(status)
 
 
 def check(name, is_so, got=""):
@@ -437,10 +454,12 @@ def main():
 
 
 def check_all(zygote, segment, application):
+    import template  # which imports this module
     directory = os.path.join(HERE, "app")
     check_stores(segment)
     check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
 
+    template.check(zygote, segment, directory)
     started = time.monotonic()
     workers = [Worker(zygote, segment, i, 1 + i) for i in range(5)]
     print(f"  5 workers forked in {(time.monotonic() - started) * 1000:.1f} ms")
@@ -471,11 +490,18 @@ def check_all(zygote, segment, application):
     check("without a front a stuck worker goes", workers[2].wait() == 0)
     os.kill(workers[3].pid, signal.SIGKILL)
     check("a killed one is dead", workers[3].wait() == -9)
+    orphan = template.Template(zygote, directory, application)
+    orphan.imported()
     zygote.sock.close()
     check("without a front the zygote goes", zygote.process.wait() == 0)
     check("its workers live on", workers[4].ask("/hello") == "hello")
+    late = orphan.worker(segment, 5, 6)
+    check("its template forks workers still", late.ask("/hello") == "hello")
+    check("and these end", template.drained(late) == 0 and orphan.end() == 0)
     send(workers[4].sock, DRAIN)
     check("and end", workers[4].wait() == 0)
 
 
-main()
+if __name__ == "__main__":
+    sys.modules["drive"] = sys.modules["__main__"]  # for template.py
+    main()

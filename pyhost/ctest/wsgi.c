@@ -42,7 +42,7 @@ SHOWN const char *test_open(const char *helper, const char *application, const c
         gb_claim_open(&claim, &segment);
         if (gb_python_bind(NULL, error, sizeof error) != 0)
             return error;
-        if (gb_python_helper(helper) != 0)
+        if (gb_python_module("_gobridge", helper) != 0)
             return gb_failure();
     }
     return gb_wsgi_prepare(&settings) != 0 ? gb_failure() : NULL;

@@ -12,7 +12,6 @@ import time
 import children as children_module
 
 local = threading.local()
-marker = os.path.join(tempfile.gettempdir(), "gobridge-handled-%d" % os.getpid())
 
 
 def hello(_):
@@ -151,6 +150,7 @@ def terminate(_):
 
 
 def handler(_):
+    marker = os.path.join(tempfile.gettempdir(), "gobridge-handled-%d" % os.getpid())
     signal.signal(signal.SIGUSR1, lambda number, frame: open(marker, "w").close())
     return ""
 

@@ -1,0 +1,16 @@
+// The guard of a template's import: a thread that never touches Python and ends the
+// process when its control socket does, or says anything. An application that hangs in
+// its import could not. It is gone before the template forks.
+#ifndef GB_GUARD_H
+#define GB_GUARD_H
+
+// NULL, or why it cannot be started.
+const char *gb_guard_start(int control);
+
+// Returns when the thread has ended.
+void gb_guard_stop(void);
+
+// In a child that the application has forked: closes what is the guard's.
+void gb_guard_left(void);
+
+#endif

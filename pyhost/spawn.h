@@ -1,0 +1,28 @@
+// Forks of the host's own, as zygote and template make them: twice, so that what is
+// born is not a child of this process but the front's.
+#ifndef GB_SPAWN_H
+#define GB_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "control.h"
+
+// What a forked process lives as; it does not return. The GIL is held and Python's
+// hooks after a fork have run. `own` is its end of its control socket, `request` what
+// was asked for, without descriptors.
+typedef void gb_life(int own, const struct gb_packet *request);
+
+// Forks a process that lives `life`, as the front has asked in a packet that brings the
+// socket for it, and answers on `control`, which the new process does not have. The GIL
+// is held.
+void gb_spawn(int control, struct gb_packet *request, gb_life *life);
+
+// fork() with Python's hooks around it in the parent; those of the child are left to the
+// child. The GIL is held, in both. -1: errno says why.
+pid_t gb_fork(void);
+
+// In a fork's handlers (pthread_atfork): is it the host's own fork, not the application's?
+bool gb_fork_is_ours(void);
+
+#endif
