@@ -89,12 +89,12 @@ func (c *control) serve(conn *net.UnixConn) {
 			c.log.Debug().Err(err).Msg("a command has left before its answer")
 		}
 	}
-	if err := mayControl(conn); err != nil {
-		c.log.Warn().Err(err).Msg("somebody was kept from the control socket")
-		say(controlAnswer{Done: true, Code: exitUsage, Text: err.Error()})
-		return
+	request, err := readRequest(conn) // first: who is cut while writing does not read why
+	if err == nil {
+		if err = mayControl(conn); err != nil {
+			c.log.Warn().Err(err).Msg("somebody was kept from the control socket")
+		}
 	}
-	request, err := readRequest(conn)
 	if err != nil {
 		say(controlAnswer{Done: true, Code: exitUsage, Text: err.Error()})
 		return

@@ -238,3 +238,72 @@ func (s *testServer) reactorsAre(so func(*reactor) bool) bool {
 	}
 	return true
 }
+
+// A listener that turns away refuses who comes anew, and keeps who is connected.
+func TestTurnAway(t *testing.T) {
+	for _, bind := range []string{"127.0.0.1:0", ":0", "[::1]:0", "unix:" + tempSocket(t)} {
+		l, err := Listen(bind)
+		if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) {
+			continue // this machine has no IPv6
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		network, at := "tcp", strings.TrimPrefix(l.URL(), "http://")
+		if path, ok := strings.CutPrefix(at, "unix:"); ok {
+			network, at = "unix", path
+		}
+		first, err := net.Dial(network, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { first.Close() })
+		if err := l.turnAway(); err != nil {
+			t.Fatal(err)
+		}
+		if second, err := net.DialTimeout(network, at, 300*time.Millisecond); err == nil {
+			second.Close()
+			t.Errorf("%s: somebody was connected", bind)
+		}
+		var from unix.RawSockaddrAny
+		fd, errno := accept4(l.fd, &from)
+		if errno != 0 {
+			t.Fatalf("%s: who was connected before: %v", bind, errno)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		if _, errno := accept4(l.fd, &from); errno != unix.EAGAIN && errno != unix.EINVAL {
+			t.Errorf("%s: another one: %v", bind, errno)
+		}
+		for range 2 { // the filter, which the connection has too, lets all of it through
+			if _, err := io.WriteString(first, "ping"); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 4)
+			eventually(t, "the bytes", func() bool { n, _ := receive(fd, b); return n == 4 })
+		}
+	}
+}
+
+// A lack of descriptors passes, and who waits until then is served.
+func TestDrainWithoutDescriptors(t *testing.T) {
+	var failures atomic.Int64
+	s := startWith(t, 1, demo, func(s *Server) {
+		real := s.acceptor.accept
+		s.acceptor.accept = func(fd int, from *unix.RawSockaddrAny) (int, unix.Errno) {
+			if failures.Add(-1) >= 0 {
+				return -1, unix.EMFILE
+			}
+			return real(fd, from)
+		}
+	})
+	failures.Store(5)
+	c := s.dial(t)
+	c.send(getHello)
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	c.want("GET", 200, "hello")
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}
