@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "drain.h"
 #include "inbox.h"
+#include "leave.h"
 #include "news.h"
 #include "python_api.h"
 #include "signals.h"
@@ -192,33 +193,16 @@ static void serve(bool main)
     while (next_request(&claim, main)) {
         gb_wsgi_run(&claim);
         if (crew.segment->left)
-            gb_worker_end_fork(); // the application forked, and its child came back here
+            gb_leave_fork(NULL); // the application forked, and its child came back here
     }
     gb_claim_close(&claim);
 }
 
-// Python takes a thread that it did not start for a daemon with a number, and lets
-// the threads that the application starts from it inherit that: their work would be
-// cut off at the end, although it would not be under a server of Python threads.
+// Its name and nature in Python are no reason not to serve.
 static void introduce(const char *name)
 {
-    PyObject *threading = gb_py.PyImport_ImportModule("threading"), *builtins = gb_py.PyImport_ImportModule("builtins");
-    PyObject *find = threading != NULL ? gb_py.PyObject_GetAttrString(threading, "current_thread") : NULL;
-    PyObject *set = builtins != NULL ? gb_py.PyObject_GetAttrString(builtins, "setattr") : NULL;
-    PyObject *thread = find != NULL ? gb_py.PyObject_CallFunctionObjArgs(find, NULL) : NULL;
-    PyObject *no = gb_py.PyBool_FromLong(0);
-    if (thread != NULL && set != NULL) {
-        gb_py.Py_DecRef(gb_py.PyObject_CallFunction(set, "Oss", thread, "name", name));
-        gb_py.PyErr_Clear();
-        gb_py.Py_DecRef(gb_py.PyObject_CallFunction(set, "OsO", thread, "_daemonic", no));
-    }
+    gb_py.Py_DecRef(gb_python_help("introduce", "s", name, NULL));
     gb_py.PyErr_Clear();
-    gb_py.Py_DecRef(no);
-    gb_py.Py_DecRef(thread);
-    gb_py.Py_DecRef(set);
-    gb_py.Py_DecRef(find);
-    gb_py.Py_DecRef(builtins);
-    gb_py.Py_DecRef(threading);
 }
 
 static void *thread_main(void *unused)

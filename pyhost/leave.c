@@ -74,3 +74,14 @@ void gb_leave(void)
     check_leaks();
     _exit(0);
 }
+
+void gb_leave_fork(PyObject *exception)
+{
+    Py_ssize_t code = 0;
+    if (exception != NULL) {
+        PyObject *number = gb_python_help("fork_code", "O", exception, NULL);
+        code = number != NULL ? gb_py.PyLong_AsSsize_t(number) : 1;
+    }
+    gb_leave_flush();
+    _exit((int)code);
+}

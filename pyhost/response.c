@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "leave.h"
 #include "start_response.h"
 
 // Records up to this size are put together and written as one.
@@ -319,6 +320,8 @@ static enum gb_sent send_500(struct gb_request *r, PyObject *none)
 // Logs the exception, and answers 500 if nothing is out yet.
 static uint32_t failed(struct gb_request *r)
 {
+    if (r->claim->segment->left) // a process that the application forked, which has no client
+        gb_leave_fork(gb_python_take_exception());
     if (is_client_gone(r)) { // the application has only passed on what it was told
         gb_py.PyErr_Clear();
         return GB_ABORTED;

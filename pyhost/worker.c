@@ -45,12 +45,6 @@ void gb_worker_fail(int exit_code, const char *text)
     _exit(exit_code);
 }
 
-void gb_worker_end_fork(void)
-{
-    gb_leave_flush();
-    _exit(0);
-}
-
 // ---- Forks by the application.
 
 static void let_go_of_descriptors(void)

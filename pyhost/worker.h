@@ -45,8 +45,4 @@ void gb_worker_import(const struct gb_packet *settings);
 // without the GIL.
 _Noreturn void gb_worker_fail(int exit_code, const char *text);
 
-// Ends a fork of the worker that came back from the application instead of
-// exiting; the GIL is held.
-_Noreturn void gb_worker_end_fork(void);
-
 #endif

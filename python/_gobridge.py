@@ -65,9 +65,17 @@ def text_of(exception):
 
 
 def report(heading, exception):
-    """Print an exception, in one write, so that workers do not mix their lines."""
-    sys.stderr.write(heading + text_of(exception))
-    sys.stderr.flush()
+    """Print an exception."""
+    say(heading + text_of(exception))
+
+
+def say(text):
+    """Write to standard error, in one write, so that workers do not mix their lines."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:  # pylint: disable=broad-except
+        os.write(2, text.encode("utf-8", "backslashreplace"))  # the application has closed sys.stderr, or made it its own
 
 
 # ---- The end.
@@ -86,6 +94,51 @@ def drain():
         report(f"gobridge[{os.getpid()}]: the application's handler of SIGTERM failed:\n", error)
 
 
+def fork_code(exception):
+    """The exit code of a process that the application forked and that came back by an exception: Python's own."""
+    if not isinstance(exception, SystemExit):
+        report(f"gobridge[{os.getpid()}]: a process that the application forked ends by an exception\n", exception)
+        return 1
+    if exception.code is None or isinstance(exception.code, int):
+        return (exception.code or 0) & 0xff
+    say(f"{exception.code}\n")
+    return 1
+
+
+# ---- Threads.
+
+
+def introduce(name):
+    """Make this request thread one like those that Python starts.
+
+    Python takes it for a daemon with a number, and lets the threads that the application starts from it inherit that:
+    their work would be cut off at the end, although it would not be under a server of Python threads.
+    """
+    import threading  # not before an application had its chance to patch it
+    thread = threading.current_thread()
+    thread.name = name
+    thread._daemonic = False
+    if not introduced:
+        introduced.append(True)
+        os.register_at_fork(after_in_child=be_main_thread)
+
+
+introduced = []
+
+
+def be_main_thread():
+    """In a process that a request thread forked: its main thread is that thread, which Python did not start.
+
+    From 3.11.8 and 3.12.2 on Python sees to it. Before, the thread lacks the lock by which threading._shutdown, and with
+    it the end of each child of multiprocessing, knows the main thread: the child would exit with 1.
+    """
+    import threading
+    thread = threading.main_thread()
+    if isinstance(thread, threading._DummyThread) and hasattr(thread, "_set_tstate_lock"):
+        thread.__class__ = threading._MainThread
+        thread._set_tstate_lock()
+
+
 # ---- The application.
 
 
@@ -99,11 +152,16 @@ def load(spec, directory):
         enter(directory, spec)
         return find(spec)
     except Wrong as wrong:
-        return str(wrong)
+        return sayable(str(wrong))
     except SystemExit as end:
-        return f"{spec}: the application ended the process (sys.exit({end.code!r})) while it was imported:\n{text_of(end)}"
+        return sayable(f"{spec}: the application ended the process (sys.exit({end.code!r})) while it was imported:\n{text_of(end)}")
     except BaseException as error:  # pylint: disable=broad-except
-        return f"{spec}: the application could not be imported:\n{text_of(error)}"
+        return sayable(f"{spec}: the application could not be imported:\n{text_of(error)}")
+
+
+def sayable(text):
+    """A text without what C strings and UTF-8 cannot hold: NUL, and the surrogates of a file name that is no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def enter(directory, spec):

@@ -306,6 +306,10 @@ def check_requests(w):
     check("a forked child is free of the bridge", w.ask("/fork") == "15 []", w.ask("/fork"))
     check("so is a child of that, and it keeps what is its own", w.ask("/forkagain") == "([], [])", w.ask("/forkagain"))
     check("a child that comes back from the application does no harm", w.ask("/comeback") == "parent 0")
+    check("a child that comes back by an exception exits as Python does", w.ask("/forkends") == "[0, 7, 1, 1]", w.ask("/forkends"))
+    written = w.zygote.written()
+    check("and says why", "last words of a child\n" in written and "PermissionError: a child's error\n" in written
+          and "gets 500" not in written, written)
     check("children end by their own terminate()", w.ask("/terminate") == "subprocess -15, fork -15, spawn -15",
           w.ask("/terminate"))
     check("multiprocessing, forked and terminated", {w.ask("/multiprocessing") for _ in range(20)} == {"-15"})
@@ -329,6 +333,12 @@ def check_threads(w):
     idents = {w.end(10 + stream)[1] for stream in range(4)}
     check("four requests run at once, in four threads", len(idents) == 4, idents)
     check("they have names", {w.ask("/thread") for _ in range(20)} <= {"MainThread", "wsgi-2", "wsgi-3", "wsgi-4"})
+    results = set()
+    while {result.split()[0] for result in results} != {"MainThread", "wsgi-2", "wsgi-3", "wsgi-4"}:
+        for stream in range(4):
+            w.begin(10 + stream, "/result")
+        results |= {w.end(10 + stream)[1].decode() for stream in range(4)}
+    check("children of multiprocessing exit 0, whichever thread forks them", all(r.endswith(" 0") for r in results), results)
     idents = set()
     for _ in range(200):
         idents.add(w.ask("/ident"))
@@ -427,7 +437,8 @@ def check_handlers(zygote, segment, directory):
 
 
 def check_failures(zygote, segment, directory):
-    for application, text in (("nothing_here:app", "nothing_here"), ("broken:app", "ZeroDivisionError")):
+    for application, text in (("nothing_here:app", "nothing_here"), ("broken:app", "ZeroDivisionError"),
+                              ("unsayable:app", "the folder caf\\udce9 and \\x00 are"), ("silent:app", "nobody to hear")):
         w = Worker(zygote, segment, 6, 90)
         w.setup(application, directory)
         _, a, b, payload, _ = receive(w.sock, FAILED)

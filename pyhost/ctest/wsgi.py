@@ -173,6 +173,20 @@ def errors_stream():
     check("writelines of nonsense", ask(lambda e, s: e["wsgi.errors"].writelines(["a\n", 5])), dict(status=500, errors="not 5"))
 
 
+def errors_are_told_without_sys_stderr():
+    """An application may have closed it, set it to None, or put something of its own there."""
+    class Own:
+        def write(self, text):
+            raise ValueError("on purpose")
+    closed = open(os.devnull, "w")
+    closed.close()
+    for stream in (closed, None, Own()):
+        def app(environ, start_response):
+            sys.stderr = stream
+            raise KeyError("told")
+        check("sys.stderr is %r" % stream, ask(app), dict(status=500, errors="KeyError: 'told'"))
+
+
 def file_wrapper():
     class File(io.BytesIO):
         closed_times = 0
@@ -321,7 +335,7 @@ def speed():
 
 TESTS = [table, environ_is_right, many_names, blocks_are_sent_before_the_next_is_asked_for, close_is_called_once,
          a_client_that_leaves, signals_are_handled, other_threads_run_meanwhile, objects_outlive_their_request,
-         a_thread_of_the_application_reads, nested_calls, errors_stream, file_wrapper, the_validator_is_content,
+         a_thread_of_the_application_reads, nested_calls, errors_stream, errors_are_told_without_sys_stderr, file_wrapper, the_validator_is_content,
          nothing_is_left, fails_to_load]
 
 

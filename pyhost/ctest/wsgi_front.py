@@ -80,11 +80,13 @@ class Captured:
     def __enter__(self):
         self.file = tempfile.TemporaryFile()
         sys.stderr.flush()
+        self.stream = sys.stderr
         self.saved = os.dup(2)
         os.dup2(self.file.fileno(), 2)
         return self
 
     def __exit__(self, *_):
+        sys.stderr = self.stream  # an application may have changed it
         sys.stderr.flush()
         os.dup2(self.saved, 2)
         os.close(self.saved)

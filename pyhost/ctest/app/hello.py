@@ -121,6 +121,24 @@ def comeback(_):
     return "parent %d" % os.waitpid(pid, 0)[1]
 
 
+def fork_ends(_):
+    """The exit codes of children that come back by an exception: those of a Python process."""
+    codes = []
+    for error in (SystemExit, SystemExit(7), SystemExit("last words of a child"), PermissionError("a child's error")):
+        pid = os.fork()
+        if pid == 0:
+            raise error
+        codes.append(os.WEXITSTATUS(os.waitpid(pid, 0)[1]))
+    return repr(codes)
+
+
+def result(_):
+    child = multiprocessing.get_context("fork").Process(target=print, kwargs={"end": ""})
+    child.start()
+    child.join()
+    return "%s %d" % (threading.current_thread().name, child.exitcode)
+
+
 def forked(_):
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
     child.start()
@@ -209,6 +227,7 @@ pages = {
     "executable": executable, "subprocess": children, "fork": fork, "comeback": comeback, "multiprocessing": forked,
     "handler": handler, "meet": meet, "sleep": sleep, "thread": thread, "ident": ident, "stuck": stuck, "atexit": at_exit,
     "die": die, "forkagain": fork_again, "terminate": terminate,
+    "forkends": fork_ends, "result": result,
 }
 
 
