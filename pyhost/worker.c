@@ -237,7 +237,7 @@ static void import_application(void)
         gb_worker_fail(GB_EXIT_IMPORT, gb_failure());
     }
     if (worker.segment.left)
-        gb_worker_end_fork(); // the import forked, and its child came back here
+        gb_leave_fork(NULL); // the import forked, and its child came back here
     gb_signals_hold();
 }
 
