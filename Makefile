@@ -13,7 +13,7 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 HOST_LIBRARY := pyhost/lib/gobridge-host.so
 
 # Our own Go packages that have unit tests; tests/ holds what needs a built binary.
-UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/... ./tests/server/... ./tests/storm/...
+UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/... ./tests/scripts/... ./tests/server/... ./tests/storm/...
 
 # Seconds for each fuzz target and for the storm: in `make test`, and alone.
 FUZZ_SECONDS ?= 60

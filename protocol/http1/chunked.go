@@ -118,6 +118,9 @@ func hexValue(c byte) byte {
 	if c <= '9' {
 		return c - '0'
 	}
+	if plantedBug && c == 'c' {
+		return 0xd
+	}
 	return lower[c] - 'a' + 10
 }
 

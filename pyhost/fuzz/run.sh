@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fuzzes the worker's side of the bridge with hostile segments, reports coverage,
-# and makes sure that a planted bug is found.
+# that must not be low, and makes sure that a planted bug is found.
 # usage: pyhost/fuzz/run.sh [seconds]
 set -eu
 
@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 host=$here/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+floor=80 # percent of its lines that the inputs must reach in five seconds from nothing
 decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c"
 
 build() {
@@ -39,7 +40,12 @@ profdata=$(command -v llvm-profdata || ls /usr/lib/llvm-*/bin/llvm-profdata | ta
 coverage=$(command -v llvm-cov || ls /usr/lib/llvm-*/bin/llvm-cov | tail -1)
 "$profdata" merge -o merged profile
 # shellcheck disable=SC2086
-"$coverage" report -show-region-summary=false ./fuzz -instr-profile merged $decoder
+"$coverage" report -show-region-summary=false ./fuzz -instr-profile merged $decoder | tee report
+# The seventh column is that of the lines.
+awk -v floor="$floor" '$1 == "TOTAL" { found = 1; exit !($7 + 0 >= floor) } END { if (!found) exit 1 }' report || {
+    echo "less than $floor % of the decoder's lines are reached" >&2
+    exit 1
+}
 
 echo "looking for the planted bug"
 if ./planted -max_total_time=600 -max_len=512 corpus >log 2>&1; then

@@ -1,0 +1,5 @@
+//go:build plantedbug
+
+package http1
+
+const plantedBug = true
