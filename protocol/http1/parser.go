@@ -102,7 +102,7 @@ func (p *Parser) findEnd(b []byte) (int, error) {
 
 // lineName says in which line findEnd is.
 func (p *Parser) lineName() string {
-	if len(p.ends) == 6 {
+	if len(p.ends) == 0 {
 		return "the request line"
 	}
 	return fmt.Sprintf("line %d of the head", len(p.ends)+1)
@@ -114,7 +114,7 @@ func (p *Parser) lineName() string {
 func (p *Parser) tooLong(end int) error {
 	l := &p.Limits
 	size := l.FieldSize
-	if len(p.ends) == 6 {
+	if len(p.ends) == 0 {
 		size = l.RequestLine
 	}
 	pastLine := size > 0 && end > p.line+size
@@ -124,7 +124,7 @@ func (p *Parser) tooLong(end int) error {
 		return nil
 	case pastHead && (size == 0 || p.start+l.Head < p.line+size):
 		return tooLarge("the request's head is longer than the limit of %d bytes", l.Head)
-	case len(p.ends) == 6:
+	case len(p.ends) == 0:
 		return &Error{414, fmt.Sprintf("the request line is longer than the limit of %d bytes", size)}
 	}
 	return tooLarge("header field %d is longer than the limit of %d bytes", len(p.ends), size)
