@@ -148,15 +148,23 @@ class Wrong(Exception):
 
 def load(spec, directory):
     """The application that spec names, or a str that says why there is none."""
+    pid = os.getpid()
     try:
         enter(directory, spec)
         return find(spec)
     except Wrong as wrong:
         return sayable(str(wrong))
-    except SystemExit as end:
-        return sayable(f"{spec}: the application ended the process (sys.exit({end.code!r})) while it was imported:\n{text_of(end)}")
     except BaseException as error:  # pylint: disable=broad-except
-        return sayable(f"{spec}: the application could not be imported:\n{text_of(error)}")
+        if os.getpid() != pid:  # a process that the application forked while it was imported
+            os._exit(fork_code(error))
+        return sayable(why_not(spec, error))
+
+
+def why_not(spec, error):
+    """Why the import ended by this exception."""
+    if isinstance(error, SystemExit):
+        return f"{spec}: the application ended the process (sys.exit({error.code!r})) while it was imported:\n{text_of(error)}"
+    return f"{spec}: the application could not be imported:\n{text_of(error)}"
 
 
 def sayable(text):

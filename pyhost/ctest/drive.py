@@ -307,7 +307,7 @@ def check_requests(w):
     check("so is a child of that, and it keeps what is its own", w.ask("/forkagain") == "([], [])", w.ask("/forkagain"))
     check("a child that comes back from the application does no harm", w.ask("/comeback") == "parent 0")
     check("a child that comes back by an exception exits as Python does", w.ask("/forkends") == "[0, 7, 1, 1]", w.ask("/forkends"))
-    written = w.zygote.written()
+    written = w.parent.written()
     check("and says why", "last words of a child\n" in written and "PermissionError: a child's error\n" in written
           and "gets 500" not in written, written)
     check("children end by their own terminate()", w.ask("/terminate") == "subprocess -15, fork -15, spawn -15",
@@ -444,6 +444,14 @@ def check_failures(zygote, segment, directory):
         _, a, b, payload, _ = receive(w.sock, FAILED)
         check(f"{application} is refused", (a, b) == (90, 3) and text in payload.decode(), payload.decode()[-60:])
         check("it exits 3", w.wait() == 3)
+    w = Worker(zygote, segment, 6, 94)
+    w.setup("forking:application", directory)
+    w.ready()
+    check("children that an import forks exit as Python does", w.ask("/") == "[7, 1]", w.ask("/"))
+    written = w.parent.written()[w.before:]
+    check("and say why", "ValueError: a child of the import\n" in written, written)
+    os.kill(w.pid, signal.SIGKILL)
+    w.wait()
     w = Worker(zygote, segment, 7, 91)
     send(w.sock, SETUP, a=7, b=92)
     check("nonsense is refused", receive(w.sock, FAILED)[2] == 1 and w.wait() == 1)
