@@ -114,6 +114,8 @@ def check_workers(zygote, segment, directory):
     assert t.imported() == (1, "")
     drive.check("the template is the front's child", drive.proc(t.pid, "stat").rsplit(")", 1)[1].split()[1] == str(os.getpid()))
     workers = [t.worker(segment, i, 60 + i) for i in range(3)]
+    for w in workers:
+        drive.rests(w)  # it has what it opens when it is ready
     kinds = [sorted(link.split(":")[0] for link in descriptors(w.pid)) for w in workers]
     sockets = [{link for link in descriptors(w.pid) if link.startswith("socket:")} for w in workers]
     standard = {os.readlink(f"/proc/self/fd/{n}") for n in range(3)}
