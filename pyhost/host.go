@@ -1,6 +1,7 @@
 package pyhost
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -38,6 +39,8 @@ func (i *Interpreter) Choose(want Host) (Host, error) {
 		return HostEmbedded, nil
 	case interpreter == nil:
 		return HostInterpreter, nil
+	case errors.Is(interpreter, errStaleHostLibrary):
+		return "", interpreter // whoever builds gobridge wants to know, and not another host
 	case embedded == nil:
 		return HostEmbedded, nil
 	}

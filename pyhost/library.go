@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // hostLibraryName is the interpreter host's shared library.
@@ -18,40 +19,86 @@ const hostLibraryName = "gobridge-host.so"
 //go:embed lib
 var carried embed.FS
 
+// sources are the C sources that this executable's own host was compiled from.
+//
+//go:embed *.c *.h
+var sources embed.FS
+
 var errNoHostLibrary = errors.New("this gobridge was built without " + hostLibraryName +
 	", so it has the embedded host only: build it with `make build`, or lay the file beside the executable")
 
+// errStaleHostLibrary is of a library that another state of the sources was built into, which
+// happens when a changed source is followed by `go build` alone.
+var errStaleHostLibrary = errors.New("was built from other C sources than gobridge itself: build both with `make build`")
+
 // haveHostLibrary says whether hostLibrary can be expected to work, without writing anything.
 func haveHostLibrary() error {
-	if besideExecutable() != "" {
-		return nil
+	_, _, err := findHostLibrary()
+	return err
+}
+
+// findHostLibrary finds the library beside the executable (its path), or else the one
+// carried inside it (its content).
+func findHostLibrary() (beside string, content []byte, err error) {
+	if beside = besideExecutable(); beside != "" {
+		if content, err = os.ReadFile(beside); err != nil {
+			return "", nil, err
+		}
+		return beside, content, checkFingerprint(beside, content)
 	}
-	if _, err := fs.Stat(carried, "lib/"+hostLibraryName); err != nil {
-		return errNoHostLibrary
+	if content, err = carried.ReadFile("lib/" + hostLibraryName); err != nil {
+		return "", nil, errNoHostLibrary
 	}
-	return nil
+	return "", content, checkFingerprint("the "+hostLibraryName+" inside this gobridge", content)
 }
 
 // hostLibrary is the path of the interpreter host's library: the one beside the
 // executable, else the one carried inside it, written into a private folder.
 func hostLibrary() (string, error) {
-	if path := besideExecutable(); path != "" {
-		return path, nil
-	}
-	content, err := carried.ReadFile("lib/" + hostLibraryName)
-	if err != nil {
-		return "", errNoHostLibrary
+	beside, content, err := findHostLibrary()
+	if err != nil || beside != "" {
+		return beside, err
 	}
 	dir, err := PrivateDir(true)
 	if err != nil {
 		return "", fmt.Errorf("write %s, which the interpreter is to load: %w, or lay the file beside the executable", hostLibraryName, err)
 	}
-	path, err := unpack(dir, content)
+	path, err := unpacked.keep(dir, content)
 	if err != nil {
 		return "", fmt.Errorf("write %s, which the interpreter is to load: %w", hostLibraryName, err)
 	}
 	return path, nil
 }
+
+// checkFingerprint looks for the fingerprint of our own sources in a library, into which
+// scripts/build-host puts that of its sources.
+func checkFingerprint(name string, library []byte) error {
+	want, err := fingerprint()
+	if err == nil && !bytes.Contains(library, []byte(want)) {
+		err = fmt.Errorf("%s %w", name, errStaleHostLibrary)
+	}
+	return err
+}
+
+// fingerprint is the hash of the C sources as scripts/build-host makes it: of all *.c and
+// then all *.h, in the order of their names.
+var fingerprint = sync.OnceValues(func() (string, error) {
+	hash := sha256.New()
+	for _, pattern := range []string{"*.c", "*.h"} {
+		names, err := fs.Glob(sources, pattern)
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			content, err := sources.ReadFile(name)
+			if err != nil {
+				return "", err
+			}
+			hash.Write(content)
+		}
+	}
+	return "gobridge-host sources " + hex.EncodeToString(hash.Sum(nil)), nil
+})
 
 func besideExecutable() string {
 	self, err := os.Executable()
@@ -63,34 +110,4 @@ func besideExecutable() string {
 		return ""
 	}
 	return path
-}
-
-// unpack writes content into the folder under a name that holds its hash, or finds
-// it there. It is written beside and moved, so that a process that starts at the
-// same time never loads half of it.
-func unpack(dir string, content []byte) (string, error) {
-	hash := sha256.Sum256(content)
-	path := filepath.Join(dir, "host-"+hex.EncodeToString(hash[:12])+".so")
-	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
-		return path, nil
-	}
-	file, err := os.CreateTemp(dir, "host-*.new")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(content)
-	if err == nil {
-		err = file.Chmod(0o500)
-	}
-	if e := file.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return "", err
-	}
-	return path, nil
 }

@@ -2,7 +2,9 @@ package pyhost
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,41 +82,29 @@ func TestPrivateDirSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestUnpackWritesOnceAndMendsWhatIsBroken(t *testing.T) {
-	dir := t.TempDir()
-	content := bytes.Repeat([]byte("library"), 1000)
-	path, err := unpack(dir, content)
+// TestFingerprint: scripts/build-host and library.go mean the same by it, whatever the
+// locale; a library of other sources is refused with what to do.
+func TestFingerprint(t *testing.T) {
+	if err := haveHostLibrary(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), hostLibraryName)
+	build := exec.Command("../scripts/build-host", path)
+	build.Env = append(os.Environ(), "LC_ALL=en_US.UTF-8")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	library, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
+	if err := checkFingerprint("it", library); err != nil {
+		t.Error(err)
 	}
-	again, err := unpack(dir, content)
-	if err != nil || again != path {
-		t.Fatalf("the second time: %s, %v", again, err)
-	}
-	if second, err := os.Stat(path); err != nil || !os.SameFile(first, second) {
-		t.Errorf("it was written twice (%v)", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, content[:100], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := unpack(dir, content); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
-		t.Errorf("a broken file was kept: %d bytes, %v", len(got), err)
-	}
-	other, err := unpack(dir, append(content, 'x'))
-	if err != nil || other == path {
-		t.Errorf("another library has the same path %s (%v)", other, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+	at := bytes.Index(library, []byte("gobridge-host sources "))
+	library[at+30] ^= 1
+	err = checkFingerprint("it", library)
+	if !errors.Is(err, errStaleHostLibrary) || !strings.Contains(err.Error(), "make build") {
+		t.Errorf("a library of other sources: %v", err)
 	}
 }

@@ -155,6 +155,11 @@ static int control_socket(void)
 
 #ifdef GB_SHARED_LIBRARY
 
+#ifdef GB_FINGERPRINT
+// Of the sources, for the front to look for in this file (library.go).
+__attribute__((used)) static const char fingerprint[] = "gobridge-host sources " GB_FINGERPRINT;
+#endif
+
 // The interpreter host: called through ctypes with the GIL held; never returns.
 __attribute__((visibility("default"))) void gb_host_main(void)
 {
