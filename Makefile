@@ -111,7 +111,7 @@ lint: setup ## gofmt, staticcheck, clang-format, clang-tidy, cppcheck, shell syn
 .PHONY: fmt
 fmt: ## format Go and C
 	gofmt -w $$(git ls-files '*.go')
-	clang-format -i $$(git ls-files '*.c')
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: clean
 clean: ## remove what was built (not .venv and .tools, which setup made)

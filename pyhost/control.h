@@ -20,6 +20,7 @@ struct gb_message {
 };
 
 // Settings are a payload of "name\0value\0" pairs.
+// clang-format off
 enum {
     // front to zygote
     GB_MSG_BOOT = 1,  // settings: "library" (libpython's path; empty: this process is an interpreter),
@@ -48,6 +49,7 @@ enum {
     // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };
+// clang-format on
 
 // ---- The front's children's end of a control socket (control.c).
 

@@ -43,9 +43,9 @@ struct gb_header {
     uint64_t workers_at;
     uint64_t worker_stride; // bytes from one worker block to the next
     uint64_t news_at;
-    uint64_t news_stride;   // bytes from one bitmap to the next
+    uint64_t news_stride; // bytes from one bitmap to the next
     uint64_t streams_at;
-    uint64_t pipes_at;      // stream s: request pipe at pipes_at + 2*s*pipe_size, response pipe after it
+    uint64_t pipes_at; // stream s: request pipe at pipes_at + 2*s*pipe_size, response pipe after it
 };
 
 // ---- Reactors: is this one asleep?
@@ -77,10 +77,10 @@ struct gb_worker {
     _Alignas(64) _Atomic uint32_t incarnation; // front writes, before the worker is set up
     _Atomic uint32_t put;                      // front writes: hints put, ever growing
     uint32_t reserved_front[14];
-    _Alignas(64) _Atomic uint32_t taken;       // worker writes: hints taken, ever growing
-    _Atomic uint32_t sleeping;                 // worker writes: 1 while a thread sleeps on the doorbell
+    _Alignas(64) _Atomic uint32_t taken; // worker writes: hints taken, ever growing
+    _Atomic uint32_t sleeping;           // worker writes: 1 while a thread sleeps on the doorbell
     uint32_t reserved_worker[14];
-    struct gb_hint inbox[];                    // front writes; inbox_entries of them
+    struct gb_hint inbox[]; // front writes; inbox_entries of them
 };
 
 // ---- News: one bit a stream, "look at it again".
@@ -151,8 +151,8 @@ struct gb_stream {
     // The front's, while the word is FREE or DONE; constant for the worker.
     uint32_t reactor; // whose bitmap takes this stream's news
     // The front's at any time.
-    _Atomic uint32_t front;    // GB_BODY_END, GB_CLOSED
-    _Atomic uint32_t bell;     // futex: grows by one for each wake of a waiting thread
+    _Atomic uint32_t front; // GB_BODY_END, GB_CLOSED
+    _Atomic uint32_t bell;  // futex: grows by one for each wake of a waiting thread
     uint32_t reserved_front[11];
     // The worker's.
     _Alignas(64) _Atomic uint32_t outcome;
@@ -165,10 +165,10 @@ struct gb_stream {
 
 // Request pipe: one head, then the body's bytes as they are (chunked coding removed).
 struct gb_request_head {
-    uint32_t size;          // bytes of the whole head: this struct and all variables
-    uint16_t count;         // variables that follow
-    uint16_t flags;         // GB_REQUEST_*
-    uint64_t body_length;   // bytes, or GB_LENGTH_UNKNOWN
+    uint32_t size;        // bytes of the whole head: this struct and all variables
+    uint16_t count;       // variables that follow
+    uint16_t flags;       // GB_REQUEST_*
+    uint64_t body_length; // bytes, or GB_LENGTH_UNKNOWN
 };
 // Then `count` times: struct gb_variable, name bytes, value bytes. In the form the
 // application interface wants: for WSGI names are environ keys (HTTP_ACCEPT), values latin-1.
@@ -179,9 +179,9 @@ struct gb_variable {
 };
 
 enum {
-    GB_REQUEST_HEAD = 1,     // the method is HEAD: no body goes out
-    GB_REQUEST_HTTP10 = 2,   // the client speaks HTTP/1.0
-    GB_REQUEST_EXPECT = 4,   // the client waits for 100 (Continue)
+    GB_REQUEST_HEAD = 1,   // the method is HEAD: no body goes out
+    GB_REQUEST_HTTP10 = 2, // the client speaks HTTP/1.0
+    GB_REQUEST_EXPECT = 4, // the client waits for 100 (Continue)
 };
 
 #define GB_LENGTH_UNKNOWN UINT64_MAX
@@ -200,10 +200,10 @@ enum {
 };
 
 struct gb_response_head {
-    uint16_t status;        // 200..999
-    uint16_t count;         // header lines
-    uint32_t flags;         // GB_HEAD_*
-    uint64_t body_length;   // Content-Length, or GB_LENGTH_UNKNOWN
+    uint16_t status;      // 200..999
+    uint16_t count;       // header lines
+    uint32_t flags;       // GB_HEAD_*
+    uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN
     uint32_t reason_size;
     uint32_t lines_size;
 };

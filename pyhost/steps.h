@@ -10,6 +10,7 @@
 #define GB_STEPS_H
 
 // X(label) in the order in which a request meets them.
+// clang-format off
 #define GB_STEPS(X)                                                                                                    \
     X(inbox_seen)     /* a hint was copied; `taken` not yet advanced */                                                \
     X(inbox_taken)    /* `taken` advanced; the stream not yet claimed */                                               \
@@ -29,6 +30,7 @@
     X(news_rung)      /* the reactor rung, or seen awake */                                                            \
     X(sleep_flag)     /* `sleeping` set; not yet looked again */                                                       \
     X(sleep_over)     /* awake again; `sleeping` not yet cleared */
+// clang-format on
 
 #ifdef GB_KILLPOINTS
 void gb_step_reached(const char *label);
