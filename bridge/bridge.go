@@ -29,7 +29,7 @@ type Config struct {
 	Streams  int // requests that workers have or whose answers are on their way; 0: DefaultStreams
 	PipeSize int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
 
-	QueueTimeout time.Duration // for a worker to have room; 0: no limit
+	QueueTimeout time.Duration // for a worker to begin a request; 0: no limit
 	StartTimeout time.Duration // for a worker to import the application; 0: no limit
 	GracefulTime time.Duration // for what an old generation runs to finish after a reload; 0: no limit
 

@@ -224,23 +224,6 @@ func (d *dispatch) housekeep(stop <-chan struct{}) {
 	}
 }
 
-// overdue tells reactors of requests that have waited in the line past their deadline.
-func (d *dispatch) overdue(now time.Time) {
-	if d.waiting.Load() == 0 {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	rung := map[*Port]bool{}
-	for x := d.line.first; x != nil; x = x.lineNext {
-		if x.late(now) && !rung[x.port] {
-			rung[x.port] = true
-			p := x.port
-			p.Post(func() { p.expire(now) })
-		}
-	}
-}
-
 // trim punches out the pages of streams that have been free for a while.
 func (d *dispatch) trim(now time.Time) {
 	d.mu.Lock()

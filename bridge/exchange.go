@@ -24,7 +24,7 @@ const (
 	Finished              // the response is whole and taken
 	Aborted               // the application failed: the response must be seen to be cut
 	Lost                  // the worker died while it ran the request
-	Overdue               // it waited in the line past the queue deadline
+	Overdue               // no worker began it before the queue deadline
 )
 
 // Exchange is one request and its response. A connection owns one and uses it for
@@ -40,7 +40,7 @@ type Exchange struct {
 	ticket             uint64
 	lineNext, linePrev *Exchange
 	waiting            bool
-	since              time.Time // when it came into the line
+	since              int64 // when it came, by the coarse clock
 
 	head  []byte // the request head, or what of it is not in the pipe yet
 	kept  []byte // memory for head
@@ -172,12 +172,6 @@ func (x *Exchange) broken(err error) {
 	}
 }
 
-// late says whether x has waited in the line past its deadline.
-func (x *Exchange) late(now time.Time) bool {
-	limit := x.port.bridge.config.QueueTimeout
-	return limit > 0 && now.Sub(x.since) > limit
-}
-
 // Leave ends the exchange for its connection: the answer is out, or the client is
 // gone. What the worker has not begun it will never see; what it runs fails at its
 // next read or write.
@@ -198,7 +192,7 @@ func (x *Exchange) Leave() {
 		r.close()
 	}
 	x.port, x.run, x.client = nil, nil, nil
-	x.head, x.since = nil, time.Time{}
+	x.head = nil
 	x.in.release()
 }
 

@@ -3,7 +3,6 @@ package bridge
 import (
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"gobridge/pyhost"
 )
@@ -22,7 +21,6 @@ func (p *Port) recall(g *generation) {
 			if r.owner.Load() == p && r.x != nil && r.takeBack() {
 				s.drop(r)
 				p.inflight--
-				r.x.since = time.Now()
 				d.line.insert(r.x)
 			}
 			r = next

@@ -62,9 +62,8 @@ func (p *Port) Begin(x *Exchange, r *Request, c Client) {
 	x.head, x.ended, x.fail, x.done = p.scratch, r.BodyLength == 0, Waiting, false
 	d.mu.Lock()
 	d.tickets++
-	x.ticket = d.tickets
+	x.ticket, x.since = d.tickets, d.now.Load()
 	if d.line.count > 0 || !d.place(x) {
-		x.since = time.Now()
 		d.line.insert(x)
 		d.waiting.Store(int32(d.line.count))
 	}
@@ -256,25 +255,6 @@ func (p *Port) rouse() {
 	}
 }
 
-// expire ends those of our requests that have waited in the line for too long.
-func (p *Port) expire(now time.Time) {
-	d := &p.bridge.dispatch
-	late := p.affected[:0]
-	d.mu.Lock()
-	for x := d.line.first; x != nil; {
-		next := x.lineNext
-		if x.port == p && x.late(now) {
-			d.line.remove(x)
-			x.fail = Overdue
-			late = append(late, x)
-		}
-		x = next
-	}
-	d.waiting.Store(int32(d.line.count))
-	d.mu.Unlock()
-	p.progress(late)
-}
-
 func (p *Port) progress(xs []*Exchange) {
 	p.affected = nil // Progress may come back here
 	for _, x := range xs {
@@ -326,7 +306,6 @@ func (p *Port) sweepOne(s *slot, r *run) *Exchange {
 		return x
 	case state == pyhost.StateQueued:
 		r.free()
-		x.since = time.Now()
 		p.bridge.dispatch.line.insert(x) //gb:step sweep_requeue
 		return nil
 	default:

@@ -94,7 +94,7 @@ var table = []setting{
 		func(s *settings) any { return &s.sendTimeout }},
 	{"timeout-keep-alive", "", "75s", span.orOff(), "for the next request on a connection; then it is closed",
 		func(s *settings) any { return &s.idleTimeout }},
-	{"queue-timeout", "", "60s", span.orOff(), "for a worker to have room for a request; then 503 with Retry-After",
+	{"queue-timeout", "", "60s", span.orOff(), "for a worker to begin a request; then 503 with Retry-After",
 		func(s *settings) any { return &s.queueTimeout }},
 	{"start-timeout", "", "2m", span.orOff(), "for a worker to import the application; then it is killed",
 		func(s *settings) any { return &s.startTimeout }},
