@@ -19,9 +19,18 @@ UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests
 FUZZ_SECONDS ?= 60
 STORM_SECONDS ?= 60
 
+# The list of interpreters to test with; setup writes this one. A target whose name ends in
+# -3.14 or -3.13t does what it does without that, on the interpreter that test-all brings.
+PYTHONS ?= .tools/pythons
+hosts killpoints e2e: export GOBRIDGE_TEST_PYTHONS = $(abspath $(PYTHONS))
+%-3.14:
+	@$(MAKE) --no-print-directory $* PYTHONS=.tools/pythons-3.14
+%-3.13t:
+	@$(MAKE) --no-print-directory $* PYTHONS=.tools/pythons-3.13t
+
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: setup-run build ## set up what is missing, build, serve examples/django on 127.0.0.1:8000
@@ -45,6 +54,15 @@ setup-run:
 test: setup ## everything below, shortly; what CI runs
 	@scripts/suite build lint vet unit fuzz-short ctest model killpoints e2e storm-short
 
+# Those that depend on the interpreter, on two that few machines have. TESTED=yes leaves
+# make test out.
+MORE := hosts-3.14 ctest-3.14 e2e-3.14 hosts-3.13t ctest-3.13t e2e-3.13t killpoints-3.13t storm-short-3.13t
+.PHONY: test-all pythons
+test-all: $(if $(TESTED),,test) ## that, and the interpreter's part on 3.14 and on a 3.13 without a GIL
+	@scripts/suite --more pythons $(MORE)
+pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
+	@scripts/setup all
+
 .PHONY: unit vet
 unit: ## Go unit tests, and the C unit tests that they call
 	go test -v -count=1 $(UNITS)
@@ -67,10 +85,12 @@ fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
 fuzz-short:
 	@scripts/fuzz 5
 
-.PHONY: ctest model killpoints e2e
+.PHONY: hosts ctest model killpoints e2e
+hosts: ## finding and starting every Python of this machine (a part of make unit)
+	go test -v -count=1 ./pyhost
 ctest: ## the C host, driven without Go, in every Python of this machine
-	pyhost/ctest/drive.sh $$(cat .tools/pythons)
-	pyhost/ctest/wsgi.sh $$(cat .tools/pythons)
+	pyhost/ctest/drive.sh $$(cat $(PYTHONS))
+	pyhost/ctest/wsgi.sh $$(cat $(PYTHONS))
 model: ## check the bridge's model with spin, and that its mutants fail
 	go test -v -count=1 -timeout 30m ./tests/model
 killpoints: ## kill a worker at each of its labelled steps
@@ -80,6 +100,7 @@ e2e: ## the real binary with real peers, on every interpreter of this machine
 
 # Nobody is killed: then nothing may be lost.
 CALM := -kill-every 0 -zygote-every 0
+LAST = --python $$(tail -n 1 $(PYTHONS))
 
 .PHONY: storm storm-reloads storm-terminate storm-short
 storm: setup build ## load with nonces while workers, zygote and template are killed and the code is reloaded, STORM_SECONDS (60)
@@ -92,10 +113,10 @@ storm-terminate: setup build ## SIGTERM to the server's process group under that
 	go run ./tests/storm $(CALM) -duration 5s -terminate
 	go run ./tests/storm $(CALM) -duration 5s -terminate -threads 4 -args "--reactors 3"
 storm-short:
-	go run ./tests/storm -duration 8s
-	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3"
-	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 2s"
-	go run ./tests/storm $(CALM) -duration 3s -terminate
+	go run ./tests/storm -duration 8s -args "$(LAST)"
+	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3 $(LAST)"
+	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 2s $(LAST)"
+	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"
 
 .PHONY: bench
 bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn

@@ -10,16 +10,18 @@ import (
 	"testing"
 )
 
-// machinePythons are the interpreters of this machine that can be hosted: pyenv's,
-// those of /usr/local and the distribution's. There is always one, for the rest of
-// the project's tests need it too.
-func machinePythons(t *testing.T) []string {
+// MachinePythons are the interpreters to test with: those whose environments the list in
+// GOBRIDGE_TEST_PYTHONS names, else this machine's, pyenv's and those of /usr/local and of
+// the distribution. There is always one, for the rest of the project's tests need it too.
+func MachinePythons(t *testing.T) (found []string) {
 	t.Helper()
+	if list := os.Getenv("GOBRIDGE_TEST_PYTHONS"); list != "" {
+		return basesOf(t, list)
+	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
 	for _, pattern := range []string{home + "/.pyenv/versions/3.*/bin/python3", "/usr/local/bin/python3.[0-9]*", "/usr/bin/python3"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
@@ -37,10 +39,30 @@ func machinePythons(t *testing.T) []string {
 	return found
 }
 
+// basesOf are the interpreters that the environments in a list were made from.
+func basesOf(t *testing.T, list string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.FieldsSeq(string(text)) {
+		base, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, base)
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s lists no interpreter", list)
+	}
+	return found
+}
+
 // aPython is one interpreter to play with.
 func aPython(t *testing.T) string {
 	t.Helper()
-	return machinePythons(t)[0]
+	return MachinePythons(t)[0]
 }
 
 // cleanEnvironment hides this machine's own Python settings from Find.
@@ -73,7 +95,7 @@ func venv(t *testing.T, dir, python string) string {
 }
 
 func TestFindEveryInterpreterOfThisMachine(t *testing.T) {
-	for _, python := range machinePythons(t) {
+	for _, python := range MachinePythons(t) {
 		t.Run(python, func(t *testing.T) {
 			i, err := Find(FindOptions{Python: python})
 			if err != nil {
@@ -220,7 +242,7 @@ func TestFindErrors(t *testing.T) {
 
 func TestLibraryIsLookedForWhereTheBuildMayHaveIt(t *testing.T) {
 	real := ""
-	for _, python := range machinePythons(t) {
+	for _, python := range MachinePythons(t) {
 		if i, err := Find(FindOptions{Python: python}); err == nil && i.Library != "" {
 			real = i.Library
 		}

@@ -26,12 +26,8 @@ func TestMain(m *testing.M) {
 
 // everyHost runs f on each interpreter of this machine, in each host that it can have.
 func everyHost(t *testing.T, f func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host)) {
-	pythons, err := filepath.Glob(os.Getenv("HOME") + "/.pyenv/versions/3.*/bin/python3")
-	if err != nil {
-		t.Fatal(err)
-	}
 	hosted := 0
-	for _, path := range append(pythons, "/usr/bin/python3") {
+	for _, path := range pyhost.MachinePythons(t) {
 		i, err := pyhost.Find(pyhost.FindOptions{Python: path})
 		if err != nil {
 			t.Logf("not hosted: %v", err)

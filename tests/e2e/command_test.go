@@ -36,7 +36,7 @@ func mistake(t *testing.T, c server.Config, code int, texts ...string) {
 }
 
 func TestApplicationsThatCannotBeImported(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		for _, c := range []struct {
 			application string
 			texts       []string

@@ -21,7 +21,7 @@ import (
 const uploadSize = 50 << 20
 
 func TestDjango(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		data := djangoData(t, p.path)
 		s := startDjango(t, p.path, data, "--host", host, "--workers", "2", "--reactors", reactorsFor(host))
 		visitDjango(t, newBrowser(t, s.Client(), s.URL("")), "by "+host)

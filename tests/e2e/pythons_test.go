@@ -3,75 +3,56 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
 	"gobridge/pyhost"
-	"gobridge/tests/server"
+	list "gobridge/tests/pythons"
 )
 
 // python is a virtual environment with the examples' requirements.
 type python struct {
 	path  string // its bin/python
 	about *pyhost.Interpreter
+	kinds string
+	hosts []pyhost.Host // those that can hold it
 }
 
-// listed are those in .tools/pythons, which scripts/setup writes: one for each interpreter
-// of the machine.
-var listed = sync.OnceValues(func() (all []python, err error) {
-	root, err := server.Root()
-	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(filepath.Join(root, ".tools", "pythons"))
-	if err != nil {
-		return nil, err
-	}
-	for path := range strings.FieldsSeq(string(text)) {
-		about, err := pyhost.Find(pyhost.FindOptions{Python: path, Dir: root})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, python{path, about})
-	}
-	return all, nil
-})
+// kind says how it was built: see list.Python.
+func (p *python) kind() string { return p.kinds }
 
+var listed = sync.OnceValues(list.List)
+
+// pythons are all that the list names: one for each interpreter of the machine.
 func pythons(t *testing.T) []python {
+	return chosen(t, func(all []list.Python) []list.Python { return all })
+}
+
+func chosen(t *testing.T, choose func([]list.Python) []list.Python) (all []python) {
 	t.Helper()
-	all, err := listed()
-	if err != nil || len(all) == 0 {
-		t.Fatalf("no interpreters to test with (make setup brings them): %v", err)
+	read, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range choose(read) {
+		all = append(all, python{p.Path, p.About, p.Kind(), p.Hosts()})
 	}
 	return all
-}
-
-// hosts are those that can hold the interpreter.
-func (p *python) hosts() (all []string) {
-	if p.about.Ctypes {
-		all = append(all, string(pyhost.HostInterpreter))
-	}
-	if p.about.Library != "" {
-		all = append(all, string(pyhost.HostEmbedded))
-	}
-	return all
-}
-
-// kind says how it was built: an interpreter can have a shared library beside it and be
-// linked statically all the same.
-func (p *python) kind() string {
-	if p.about.Linked {
-		return "shared"
-	}
-	return "static"
 }
 
 // onEach runs f on every interpreter, in each host that can hold it.
-func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) {
-	for _, p := range pythons(t) {
-		for _, host := range p.hosts() {
-			t.Run(p.about.Version+"-"+p.kind()+"-"+host, func(t *testing.T) { f(t, &p, host) })
+func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) { on(t, pythons(t), f) }
+
+// onMain does so on the oldest, the distribution's own and the newest only, and on those
+// without a GIL: for tests that take long.
+func onMain(t *testing.T, f func(t *testing.T, p *python, host string)) {
+	on(t, chosen(t, list.Main), f)
+}
+
+func on(t *testing.T, all []python, f func(t *testing.T, p *python, host string)) {
+	for _, p := range all {
+		for _, host := range p.hosts {
+			t.Run(p.about.Version+"-"+p.kind()+"-"+string(host), func(t *testing.T) { f(t, &p, string(host)) })
 		}
 	}
 }
@@ -82,17 +63,23 @@ func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) {
 func TestInterpretersAreCovered(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range pythons(t) {
-		t.Logf("%s %s (%s): %v", p.about.Version, p.kind(), p.path, p.hosts())
-		for _, host := range p.hosts() {
-			seen[p.kind()+" "+host] = true
+		t.Logf("%s %s (%s): %v", p.about.Version, p.kind(), p.path, p.hosts)
+		for _, host := range p.hosts {
+			seen[p.kind()+" "+string(host)] = true
 		}
-		if len(p.hosts()) == 0 {
+		if len(p.hosts) == 0 {
 			t.Errorf("%s can be hosted in no way", p.path)
 		}
+	}
+	if !list.AreThisMachines() {
+		return
 	}
 	debian, _ := filepath.Glob("/etc/debian_version")
 	if len(debian) > 0 && !seen["static interpreter"] {
 		t.Error("Debian's own interpreter is not among them")
+	}
+	if len(debian) > 0 && !seen["static embedded"] {
+		t.Error("Debian's own interpreter is not hosted through its libpython")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {

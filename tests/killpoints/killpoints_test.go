@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"gobridge/pyhost"
+	"gobridge/tests/pythons"
 	"gobridge/tests/server"
 )
 
@@ -53,10 +55,10 @@ func build(t *testing.T, root string) (gobridge, storm string) {
 
 // flavours are the ways in which each step is tried: in a worker of one thread, where it is
 // known how many requests it has begun, and in one of several threads; in each host that
-// this machine's python3 can live in.
+// the interpreter can live in.
 func flavours(t *testing.T) (all []flavour) {
 	t.Helper()
-	i, err := pyhost.Find(pyhost.FindOptions{Python: python})
+	i, err := pyhost.Find(pyhost.FindOptions{Python: python()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,14 @@ type flavour struct {
 	reactors, threads string
 }
 
-const python = "python3"
+// python is the one that is listed last: this machine's own.
+var python = sync.OnceValue(func() string {
+	all, err := pythons.List()
+	if err != nil {
+		panic(err)
+	}
+	return all[len(all)-1].Path
+})
 
 // lost says how many requests a worker of one thread takes with it when it dies at the
 // step; -1 where that depends.
@@ -107,7 +116,7 @@ func TestEveryStep(t *testing.T) {
 					want = lost(label)
 				}
 				c := exec.Command(storm, "-gobridge", gobridge, "-workers", "2", "-threads", f.threads, "-connections", "16", "-duration", "1s",
-					"-killpoint", label+":10", "-lost", want, "-args", "--python "+python+" --host "+string(f.host)+" --reactors "+f.reactors)
+					"-killpoint", label+":10", "-lost", want, "-args", "--python "+python()+" --host "+string(f.host)+" --reactors "+f.reactors)
 				c.Dir = root
 				out, err := c.CombinedOutput()
 				if err != nil {

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	list "gobridge/tests/pythons"
+	"gobridge/tests/server"
+)
+
+// TestFreeThreaded: a build without a GIL stays without it, its requests run at once, and
+// each has its own answer. Without such a build on the list there is nothing to see.
+func TestFreeThreaded(t *testing.T) {
+	without := chosen(t, func(all []list.Python) []list.Python {
+		return slices.DeleteFunc(slices.Clone(all), func(p list.Python) bool { return !p.About.NoGIL })
+	})
+	on(t, without, func(t *testing.T, p *python, host string) {
+		for _, threads := range []int{1, 4} {
+			t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) {
+				s := start(t, server.Config{Application: "together:application", Args: []string{
+					"--python", p.path, "--host", host, "--workers", "1", "--threads", strconv.Itoa(threads)}})
+				loadEchoes(t, s)
+				if met := meetings(s, threads); len(met) != threads {
+					t.Errorf("%d requests ran in the threads %v", threads, met)
+				}
+				if a := mustGet(t, s, "/gil"); a.body != "False" {
+					t.Errorf("is the GIL on? %s", a.body)
+				}
+			})
+		}
+	})
+}
+
+// loadEchoes has 16 clients ask for what only they know.
+func loadEchoes(t *testing.T, s *server.Server) {
+	t.Helper()
+	var clients sync.WaitGroup
+	for c := range 16 {
+		clients.Go(func() {
+			client := s.Client()
+			defer client.CloseIdleConnections()
+			for i := range 100 {
+				nonce := fmt.Sprintf("%d.%d;", c, i)
+				body := strings.Repeat(nonce+"\n", 1+i*7)
+				request, err := http.NewRequest("POST", s.URL("/echo?"+nonce), strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request.Header.Set("X-Nonce", nonce)
+				a := read(client.Do(request))
+				if a.err != nil || a.status != http.StatusOK || a.body != nonce+nonce+body || a.header.Get("X-Nonce") != nonce {
+					t.Errorf("request %s: %d %v %v %.200q", nonce, a.status, a.err, a.header, a.body)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// meetings are the threads of n requests that wait for each other without ever letting go
+// of a GIL.
+func meetings(s *server.Server, n int) map[string]bool {
+	var all sync.Map
+	var clients sync.WaitGroup
+	for range n {
+		clients.Go(func() { all.Store(get(s, "/meet?"+strconv.Itoa(n)).body, true) })
+	}
+	clients.Wait()
+	met := map[string]bool{}
+	all.Range(func(thread, _ any) bool {
+		met[thread.(string)] = true
+		return true
+	})
+	return met
+}

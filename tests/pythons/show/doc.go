@@ -1,0 +1,4 @@
+// Command show prints what the interpreters in some lists are.
+//
+//	show LIST...
+package main
