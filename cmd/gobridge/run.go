@@ -116,6 +116,7 @@ func (v *service) run() error {
 	}
 	settings := v.settings.forServer()
 	settings.AccessLog, settings.Log = access, v.log
+	settings.Connections = v.limitConnections()
 	v.server, err = serve.New(listeners, serve.BridgePorts(v.bridge.Ports()), settings)
 	if err != nil {
 		return err // the workers end with us: nothing turns that could drain them
@@ -123,7 +124,7 @@ func (v *service) run() error {
 	v.server.Serve()
 	v.enter(serving)
 	v.tellUsage()
-	fmt.Fprintln(v.out, v.readyLine())
+	go fmt.Fprintln(v.out, v.readyLine()) // a full pipe there holds up nothing else
 	v.notify.ready("generation 1 serves")
 	go v.reloadOnSignals(v.reloads)
 	go touches.run(v.reloads, v.log, v.tryReload)
@@ -215,7 +216,7 @@ func (s *settings) forServer() serve.Settings {
 	out := serve.DefaultSettings()
 	out.Head.RequestLine, out.Head.Head = s.requestLine, s.head
 	out.Head.Fields, out.Head.FieldSize = s.fields, s.fieldSize
-	out.BodySize, out.Connections = s.body, s.connections
+	out.BodySize = s.body
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout
 	out.WriteTime, out.IdleTime = s.sendTimeout, s.idleTimeout
 	return out
