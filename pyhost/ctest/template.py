@@ -81,6 +81,7 @@ def descriptors(pid):
 def check(zygote, segment, directory):
     check_decisions(zygote, segment, directory)
     check_workers(zygote, segment, directory)
+    check_handlers(zygote, segment, directory)
     check_becoming(zygote, segment, directory)
     check_ends(zygote, segment, directory)
 
@@ -144,6 +145,23 @@ def check_workers(zygote, segment, directory):
     drive.check("a killed template is dead", t.process.wait() == -9)
     drive.check("its workers go on", all(w.ask("/hello") == "hello" for w in workers))
     drive.check("and end", [drained(w) for w in workers] == [0, 0, 0])
+
+
+def check_handlers(zygote, segment, directory):
+    """What the application sets for SIGTERM when the template imports it is called in each worker."""
+    t = Template(zygote, directory, "handlers:make('exit')")
+    assert t.imported() == (1, "")
+    for n in range(2):
+        w = t.worker(segment, n, 55 + n)
+        drive.rests(w)
+        os.kill(w.pid, signal.SIGTERM)
+        w.begin(n, "/wait")
+        while segment.state(n) != drive.RUNNING:
+            time.sleep(0.001)
+        drive.send(w.sock, drive.DRAIN)
+        got = w.end(n), w.wait()
+        drive.check("a template's worker calls the application's handler", got == ((200, b"MainThread 15, whole"), 0), got)
+    assert t.end() == 0
 
 
 def check_becoming(zygote, segment, directory):
