@@ -49,8 +49,9 @@ func appendEnviron(dst []byte, r *Request) []byte {
 			puts("HTTPS", "on")
 		}
 	}
+	names := namesOf(r.Fields)
 	for i := range r.Fields {
-		if dst, count = appendField(dst, count, r.Fields, i); count > 65535 {
+		if dst, count = appendField(dst, count, &names, i); count > 65535 {
 			break // http1's limit on fields is far below
 		}
 	}
@@ -79,9 +80,10 @@ func requestFlags(r *Request) (flags uint16) {
 // variable, at its first place: the values joined by ", " (RFC 9110 section 5.3),
 // cookies by "; " (RFC 6265 section 5.4). Proxy is left out: HTTP_PROXY in an
 // environment is taken for a setting by many libraries (httpoxy).
-func appendField(dst []byte, count int, fields []Field, i int) ([]byte, int) {
+func appendField(dst []byte, count int, names *names, i int) ([]byte, int) {
+	fields := names.fields
 	name := fields[i].Name
-	if equalFold(name, "proxy") || seenBefore(fields, i) {
+	if equalFold(name, "proxy") || !names.first(i) {
 		return dst, count
 	}
 	at := len(dst)
@@ -98,24 +100,13 @@ func appendField(dst []byte, count int, fields []Field, i int) ([]byte, int) {
 	if equalFold(name, "cookie") {
 		separator = "; "
 	}
-	for j := i + 1; j < len(fields); j++ {
-		if sameName(fields[j].Name, name) {
-			dst = append(dst, separator...)
-			dst = append(dst, fields[j].Value...)
-		}
+	for j := names.next(i); j > 0; j = names.next(j) {
+		dst = append(dst, separator...)
+		dst = append(dst, fields[j].Value...)
 	}
 	binary.LittleEndian.PutUint16(dst[at:], uint16(nameSize))
 	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-at-pyhost.VariableSize-nameSize))
 	return dst, count + 1
-}
-
-func seenBefore(fields []Field, i int) bool {
-	for j := range i {
-		if sameName(fields[j].Name, fields[i].Name) {
-			return true
-		}
-	}
-	return false
 }
 
 // appendPath adds PATH_INFO: percent-decoded once, as bytes; a "%" that no two
