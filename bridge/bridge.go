@@ -162,6 +162,15 @@ func (c *Config) complete() error {
 // Ports are the reactors' ends, one for each.
 func (b *Bridge) Ports() []*Port { return b.ports }
 
+// Part tells the application that the server is about to stop, while requests are still
+// finished: the workers call its handler of SIGTERM.
+func (b *Bridge) Part() {
+	b.halt()
+	for _, g := range b.generations() {
+		g.part()
+	}
+}
+
 // Drain has every worker finish what it has, run its exit handlers and leave. When ctx
 // ends first, the rest are killed and its error is returned. The reactors must go on
 // turning until Drain returns.

@@ -217,9 +217,21 @@ func (g *generation) end() {
 	g.zygote.close()
 }
 
-func (g *generation) tellDrain(w *worker) {
-	if err := w.send(&pyhost.Message{Kind: pyhost.MsgDrain}); err != nil && !errors.Is(err, unix.EPIPE) {
-		g.bridge.log.Debug().Err(err).Int("pid", w.pid).Msg("a worker could not be told to drain")
+func (g *generation) tellDrain(w *worker) { g.tellWorker(w, pyhost.MsgDrain) }
+
+func (g *generation) tellWorker(w *worker, kind uint32) {
+	if err := w.send(&pyhost.Message{Kind: kind}); err != nil && !errors.Is(err, unix.EPIPE) {
+		g.bridge.log.Debug().Err(err).Int("pid", w.pid).Uint32("message", kind).Msg("a worker could not be told of the end")
+	}
+}
+
+// part tells every worker that the end has begun: the application's handler may cut short
+// what it runs.
+func (g *generation) part() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range g.workers {
+		g.tellWorker(w, pyhost.MsgStopping)
 	}
 }
 

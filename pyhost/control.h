@@ -34,6 +34,7 @@ enum {
     GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
                       // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells. Who was
                       // imported in a template has its settings, and takes only the rest
+    GB_MSG_STOPPING = 6, // the server is about to stop, and DRAIN is to come: call the application's SIGTERM handler
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves
     // zygote to front
     GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it

@@ -16,6 +16,7 @@ const (
 	MsgSpawn    = 2
 	MsgSetup    = 3
 	MsgDrain    = 4
+	MsgStopping = 6
 	MsgTemplate = 5
 	MsgBooted   = 16
 	MsgHello    = 17

@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "crew.h"
+#include "drain.h"
 #include "guard.h"
 #include "leave.h"
 #include "python_api.h"
@@ -85,6 +86,8 @@ static void *watch(void *unused)
         int got = gb_receive(worker.control, &worker.packet);
         if (got <= 0)
             _exit(0); // the front is gone, or wants this worker to be
+        if (worker.packet.message.kind == GB_MSG_STOPPING)
+            gb_drain_tell();
         if (worker.packet.message.kind == GB_MSG_DRAIN)
             gb_crew_drain(&worker.segment);
         gb_packet_drop(&worker.packet);

@@ -32,6 +32,7 @@ func (v *service) stop(sig os.Signal) error {
 		ctx, stop = context.WithTimeoutCause(ctx, limit, fmt.Errorf("--graceful-timeout %v has passed", limit))
 		defer stop()
 	}
+	v.bridge.Part()
 	cut := v.server.Drain(ctx)
 	drained := v.bridge.Drain(ctx)
 	closed := v.server.Close()

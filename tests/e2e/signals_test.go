@@ -297,6 +297,21 @@ func TestSignalsToWorkers(t *testing.T) {
 	})
 }
 
+// TestOwnHandlerEndsALongRequest: the handler is called when the end begins, not when the
+// last answer is out, so that an application can cut short what it does.
+func TestOwnHandlerEndsALongRequest(t *testing.T) {
+	noted, variable := notes(t)
+	s := start(t, server.Config{Application: "handler:application", Env: []string{variable},
+		Args: []string{"--workers", "1", "--graceful-timeout", "off"}})
+	answers := make(chan answer)
+	go func() { answers <- get(s, "/until-told") }()
+	awaitNote(t, noted, "begun")
+	must(t, s.Stop())
+	if a := <-answers; a.err != nil || a.body != "slept" {
+		t.Errorf("the request that waited for the handler: %+v", a)
+	}
+}
+
 // TestOwnHandler: what the application has set for SIGTERM is called once in each worker,
 // when it is told to leave, and neither a signal to the whole group nor what the handler
 // raises costs a request.

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 
@@ -11,7 +12,11 @@ def note(line):
         notes.write(line + "\n")
 
 
+TOLD = threading.Event()
+
+
 def leave(number, _):
+    TOLD.set()
     note(f"handled-{os.getpid()} {number}")
     sys.exit(1)
 
@@ -21,6 +26,10 @@ signal.signal(signal.SIGTERM, leave)
 
 def application(environ, start_response):
     note(f"begun {os.getpid()}")
-    time.sleep(0.7)
+    if environ["PATH_INFO"] == "/until-told":
+        while not TOLD.is_set():  # a handler runs between two steps of this
+            time.sleep(0.01)
+    else:
+        time.sleep(0.7)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"slept"]
