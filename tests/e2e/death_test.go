@@ -168,8 +168,11 @@ func awaitBegun(t *testing.T, noted, word string, n int) (pids []int) {
 func TestZygoteIsKilled(t *testing.T) {
 	onEach(t, func(t *testing.T, p *python, host string) {
 		s, _ := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "2")
-		old := s.Zygotes()
-		if len(old) != 1 {
+		var old []int
+		if err := server.Await(func() bool { // a worker has the zygote's name until it takes its own
+			old = s.Zygotes()
+			return len(old) == 1
+		}); err != nil {
 			t.Fatalf("there are the zygotes %v", old)
 		}
 		before := s.Workers()
