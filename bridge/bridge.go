@@ -18,13 +18,14 @@ import (
 type Config struct {
 	Interpreter *pyhost.Interpreter
 	Host        pyhost.Host
-	Helper      []byte // source of the Python helper module
+	Helper      []byte // sources of the Python helper's modules
 	Application string // module:attribute
 	Dir         string // where it is imported from and runs in
 
-	Workers  int // processes, 1..pyhost.MaxWorkers
-	Threads  int // request threads in each
-	Reactors int // 1..pyhost.MaxReactors
+	Workers  int     // processes, 1..pyhost.MaxWorkers
+	Threads  int     // request threads in each
+	Preload  Preload // whether they share what the import has made; "": PreloadAuto
+	Reactors int     // 1..pyhost.MaxReactors
 
 	Streams  int // requests that workers have or whose answers are on their way; 0: DefaultStreams
 	PipeSize int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
@@ -143,6 +144,9 @@ func (c *Config) complete() error {
 	}
 	if c.PipeSize == 0 {
 		c.PipeSize = DefaultPipeSize
+	}
+	if c.Preload == "" {
+		c.Preload = PreloadAuto
 	}
 	switch {
 	case c.Workers < 1 || c.Workers > pyhost.MaxWorkers:

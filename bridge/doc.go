@@ -27,6 +27,6 @@
 // (that form as WSGI wants it), port (a reactor's end), dispatch (which worker), line (who
 // waits), run (a stream in use), exchange (a connection's view of it), pipe, news and
 // segment (the shared memory), response (what comes back). Workers' lives: generation,
-// reload (from one generation to the next), move (with its requests), zygote, supervisor,
+// reload (from one generation to the next), move (with its requests), zygote, template, supervisor,
 // worker, reap; status says how they are.
 package bridge

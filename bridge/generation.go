@@ -29,9 +29,10 @@ type generation struct {
 	incarnations atomic.Uint32
 
 	zygote   zygote
+	template template
 	stop     chan struct{} // closed when no worker is to be started any more
 	stopOnce sync.Once
-	keepers  sync.WaitGroup // one for each slot
+	keepers  sync.WaitGroup // one for each slot, and one for the template
 	news     chan startNews // what came of each slot's first workers
 	loud     atomic.Bool    // it serves: deaths are logged. Until then who waits for it is told
 
@@ -77,6 +78,7 @@ func (b *Bridge) newGeneration() (*generation, error) {
 		stop: make(chan struct{}), news: make(chan startNews, 4*c.Workers), workers: map[*slot]*worker{},
 		phase: starting, since: time.Now()}
 	g.zygote.bridge = b
+	g.template.gen = g
 	for i := range c.Workers {
 		doorbell, err := newDoorbell()
 		if err != nil {
@@ -191,6 +193,9 @@ func (g *generation) drain(ctx context.Context) error {
 	for _, w := range g.workers {
 		g.tellDrain(w)
 	}
+	if g.template.alive != nil {
+		g.tellDrain(g.template.alive)
+	}
 	g.mu.Unlock()
 	gone := make(chan struct{})
 	go func() { g.keepers.Wait(); close(gone) }()
@@ -212,6 +217,9 @@ func (g *generation) end() {
 	g.doomed = true
 	for _, w := range g.workers {
 		g.kill(w)
+	}
+	if g.template.alive != nil {
+		g.kill(g.template.alive)
 	}
 	g.mu.Unlock()
 	g.zygote.close()

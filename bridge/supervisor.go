@@ -75,7 +75,7 @@ func (g *generation) tell(s *slot, err error) {
 func (g *generation) runOne(s *slot) (finished bool, err error) {
 	w, err := g.fork(s)
 	if err != nil {
-		if g.loud.Load() {
+		if g.loud.Load() && !g.stopping() {
 			g.bridge.log.Error().Err(err).Msg("a worker could not be started")
 		}
 		return false, err
@@ -84,9 +84,7 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	go func() { g.listen(s, w); close(listened) }()
 	limit := g.limitStart(w)
 	how, err := w.wait()
-	if limit != nil {
-		limit.Stop()
-	}
+	stopTimer(limit)
 	<-listened
 	lost, finished := g.bury(s)
 	g.mu.Lock()
@@ -99,51 +97,77 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	return finished, g.report(w, how, lost, err)
 }
 
-// fork has the zygote make a worker for the slot and sets it up.
+// fork makes a worker for the slot and sets it up.
 func (g *generation) fork(s *slot) (*worker, error) {
-	g.bridge.reaper.pause()
-	w, err := g.newWorker(s)
-	if err == nil {
-		g.bridge.reaper.adopt(w.pid)
-	}
-	g.bridge.reaper.resume()
+	w, err := g.newWorker()
 	if err != nil {
-		return nil, err
+		return nil, startError(err)
 	}
 	if err := w.setup(g, s); err != nil {
 		g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be set up")
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.workers[s] = w // from here on Drain and end see it
+	g.workers[s] = w
+	g.meet(w)
+	return w, nil
+}
+
+// newWorker has a worker forked: from the template, or from the zygote, which has
+// imported nothing.
+func (g *generation) newWorker() (*worker, error) {
+	if g.bridge.config.Preload != PreloadOff {
+		w, err := g.template.worker()
+		if !errors.Is(err, errNoTemplate) {
+			return w, err
+		}
+	}
+	return g.fromZygote((*pyhost.Zygote).Spawn)
+}
+
+// fromZygote has the zygote fork a process; when it has died meanwhile, the next one does.
+func (g *generation) fromZygote(fork func(z *pyhost.Zygote, incarnation uint32) (control int, err error)) (*worker, error) {
+	for {
+		z, err := g.zygote.get()
+		if err != nil {
+			return nil, err
+		}
+		w, err := g.born(func(incarnation uint32) (int, error) { return fork(z, incarnation) })
+		if errors.Is(err, pyhost.ErrZygoteGone) && !g.stopping() {
+			<-z.Done()
+			continue
+		}
+		return w, err
+	}
+}
+
+// born has a process forked, and makes its acquaintance before the reaper comes by.
+func (g *generation) born(fork func(incarnation uint32) (control int, err error)) (*worker, error) {
+	g.bridge.reaper.pause()
+	defer g.bridge.reaper.resume()
+	incarnation := g.incarnations.Add(1)
+	control, err := fork(incarnation)
+	if err != nil {
+		return nil, fmt.Errorf("fork a worker: %w", err)
+	}
+	w, err := greet(control, incarnation)
+	if err == nil {
+		g.bridge.reaper.adopt(w.pid)
+	}
+	return w, err
+}
+
+// meet tells a process that has just come into drain's and end's sight what it has missed.
+// Called with g.mu held.
+func (g *generation) meet(w *worker) {
 	if g.doomed {
 		g.kill(w)
 	} else if g.stopping() {
 		g.tellDrain(w)
 	}
-	return w, nil
 }
 
-// newWorker has the zygote fork a worker; when the zygote has died meanwhile, the next one does.
-func (g *generation) newWorker(s *slot) (*worker, error) {
-	for {
-		z, err := g.zygote.get()
-		if err != nil {
-			return nil, startError(err)
-		}
-		w, err := newWorker(z, s.gen.incarnations.Add(1))
-		if errors.Is(err, pyhost.ErrZygoteGone) && !g.stopping() {
-			<-z.Done()
-			continue
-		}
-		if err != nil {
-			return nil, startError(err)
-		}
-		return w, nil
-	}
-}
-
-// startError gives what the zygote said of its failure its exit code.
+// startError gives what zygote or template said of a failure its exit code.
 func startError(err error) error {
 	var failed *pyhost.FailedError
 	if errors.As(err, &failed) {
@@ -157,9 +181,7 @@ func startError(err error) error {
 func (g *generation) listen(s *slot, w *worker) {
 	for {
 		m, fds, err := w.receive()
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
+		closeAll(fds)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")

@@ -27,12 +27,9 @@ type worker struct {
 	late  bool      // it was killed because it was not ready in time
 }
 
-// newWorker has the zygote fork a worker and receives its pidfd.
-func newWorker(z *pyhost.Zygote, incarnation uint32) (*worker, error) {
-	fd, err := z.Spawn(incarnation)
-	if err != nil {
-		return nil, fmt.Errorf("fork a worker: %w", err)
-	}
+// greet takes over the socket of a process that has just been forked, and receives its
+// pidfd.
+func greet(fd int, incarnation uint32) (*worker, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("prepare a worker's socket: %w", err)
@@ -103,13 +100,14 @@ func (w *worker) setup(g *generation, s *slot) error {
 	for _, p := range g.bridge.ports {
 		fds = append(fds, p.doorbell)
 	}
-	c := &g.bridge.config
-	return w.send(&pyhost.Message{
-		Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
-		Payload: pyhost.Settings(
-			"application", c.Application, "chdir", c.Dir, "interface", "wsgi",
-			"threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)),
-	}, fds...)
+	return w.send(&pyhost.Message{Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
+		Payload: pyhost.Settings(g.bridge.config.forImport()...)}, fds...)
+}
+
+// forImport are the settings with which the application is imported, as names and values.
+func (c *Config) forImport() []string {
+	return []string{"application", c.Application, "chdir", c.Dir, "interface", "wsgi",
+		"threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)}
 }
 
 // flag is a yes or no as the settings of the control messages write it.

@@ -1,8 +1,9 @@
 // Package pyhost starts CPython and speaks with it, without being Python itself.
 //
-// gobridge is one binary with three kinds of process. The front is Go and holds
+// gobridge is one binary with four kinds of process. The front is Go and holds
 // the clients; a zygote is C and a started CPython that waits on a control
-// socket; workers are forks of the zygote and run the application. This package
+// socket; a template is a fork of it that has imported the application; workers are
+// forks of either and run the application. This package
 // is the bottom of the front: it finds the interpreter the user means, decides
 // how it is hosted, starts the zygote and asks it for workers. It knows nothing
 // of requests: those travel through a shared-memory segment whose layout is in
@@ -43,6 +44,14 @@
 // the worker's own socket; the answer says that the worker is forked and has
 // become the front's child. A zygote never imports the application, so its death
 // costs nothing but a new one: workers live on.
+//
+// # The template
+//
+// Template asks the zygote for a process that imports the application once. When it has,
+// it looks at what the import has left behind, and says in IMPORTED whether workers may
+// be forked from it: then it takes SPAWN as a zygote does, and each worker has its memory.
+// If not, SETUP makes a worker of it, and the others are forked from the zygote and import
+// for themselves. template.c has the story, python/_gobridge_preload.py the reasons.
 //
 // Nothing here calls Python. There is no Python.h: the C side binds the
 // functions it needs by name when it starts, and so one binary hosts every

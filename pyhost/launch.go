@@ -21,9 +21,11 @@ const hostFDVariable = "GOBRIDGE_HOST_FD"
 // machine; the limits only keep a wedged one from holding the front for ever.
 const (
 	bootLimit  = time.Minute
-	spawnLimit = 30 * time.Second
 	closeLimit = 2 * time.Second
 )
+
+// SpawnLimit is how long zygote and template may take for a fork.
+const SpawnLimit = 30 * time.Second
 
 // loadHost runs inside the interpreter (interpreter host). Importing the library
 // would not do: inside a PyInit_ a free-threaded build turns its GIL on.
@@ -57,8 +59,9 @@ type Zygote struct {
 	buf     []byte
 }
 
-// Launch starts the interpreter in the host that Choose chose (helper is the
-// source of the Python helper module) and waits until it is up.
+// Launch starts the interpreter in the host that Choose chose (helper is the names and
+// sources of the Python helper's modules, as GB_MSG_BOOT wants them) and waits until it
+// is up.
 func Launch(i *Interpreter, h Host, helper []byte) (*Zygote, error) {
 	command, library, err := hostCommand(i, h)
 	if err != nil {
@@ -78,7 +81,7 @@ func Launch(i *Interpreter, h Host, helper []byte) (*Zygote, error) {
 
 // start runs the command with one end of a new control socket as descriptor 3.
 func start(command *exec.Cmd) (*Zygote, error) {
-	ours, theirs, err := socketPair()
+	ours, theirs, err := SocketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make the Python host's control socket: %w", err)
 	}
@@ -137,7 +140,8 @@ func hostEnvironment(environ []string) []string {
 	return append(out, hostFDVariable+"=3")
 }
 
-func socketPair() (ours int, theirs *os.File, err error) {
+// SocketPair makes a control socket: our end, and the one that its process is to get.
+func SocketPair() (ours int, theirs *os.File, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, nil, err
@@ -170,18 +174,29 @@ func (z *Zygote) boot(boot *Message, helper []byte) error {
 // which is the caller's. The worker is then forked and the front's own child; its
 // first message is HELLO. ErrZygoteGone asks for a new zygote.
 func (z *Zygote) Spawn(incarnation uint32) (control int, err error) {
+	return z.fork(&Message{Kind: MsgSpawn, A: uint64(incarnation)})
+}
+
+// Template asks for a template of this incarnation, which begins to import the
+// application that the settings name, and is like Spawn else. What it says next is
+// HELLO, then IMPORTED or FAILED.
+func (z *Zygote) Template(incarnation uint32, settings []byte) (control int, err error) {
+	return z.fork(&Message{Kind: MsgTemplate, A: uint64(incarnation), Payload: settings})
+}
+
+// fork asks for a process, which gets the socket that it brings along.
+func (z *Zygote) fork(m *Message) (control int, err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	ours, theirs, err := socketPair()
+	ours, theirs, err := SocketPair()
 	if err != nil {
 		return -1, fmt.Errorf("make a worker's control socket: %w", err)
 	}
-	spawn := Message{Kind: MsgSpawn, A: uint64(incarnation)}
-	answer, err := z.ask(&spawn, theirs, MsgSpawned, spawnLimit)
+	answer, err := z.ask(m, theirs, MsgSpawned, SpawnLimit)
 	theirs.Close()
-	if err == nil && answer.A != uint64(incarnation) {
+	if err == nil && answer.A != m.A {
 		z.command.Process.Kill()
-		err = fmt.Errorf("the Python host forked worker %d instead of %d", answer.A, incarnation)
+		err = fmt.Errorf("the Python host forked worker %d instead of %d", answer.A, m.A)
 	}
 	if err != nil {
 		unix.Close(ours)

@@ -14,7 +14,7 @@ import (
 // pair is a control socket with both ends here.
 func pair(t *testing.T) (a, b int) {
 	t.Helper()
-	ours, theirs, err := socketPair()
+	ours, theirs, err := SocketPair()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ void gb_template_main(int control, const struct gb_packet *request)
     template.control = control;
     // First of all handlers, so that it runs last.
     bool registered = pthread_atfork(before_fork, NULL, NULL) == 0;
-    gb_worker_begin(control, (uint32_t)request->message.a, "gobridge-templ");
+    gb_worker_begin(control, (uint32_t)request->message.a, "gobridge-template");
     if (!registered)
         gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
     const char *wrong = gb_guard_start(control);

@@ -37,7 +37,7 @@ _Noreturn void gb_worker_forked(int control, uint32_t incarnation);
 _Noreturn void gb_worker_become(const struct gb_packet *setup);
 
 // What a template does as a worker does it: the begin of its life (HELLO, under a name of
-// at most 15 bytes), and the import, with the settings in the packet.
+// which the kernel keeps 15 bytes), and the import, with the settings in the packet.
 void gb_worker_begin(int control, uint32_t incarnation, const char *name);
 void gb_worker_import(const struct gb_packet *settings);
 

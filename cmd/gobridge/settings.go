@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gobridge/bridge"
 	"gobridge/pyhost"
 )
 
@@ -20,6 +21,7 @@ type settings struct {
 
 	workers  int // 0: auto
 	threads  int
+	preload  string
 	reactors int // 0: auto
 
 	python, venv string
@@ -58,6 +60,8 @@ var table = []setting{
 		func(s *settings) any { return &s.workers }},
 	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread",
 		func(s *settings) any { return &s.threads }},
+	{"preload", "", string(bridge.PreloadAuto), choice(bridge.Preloads()...), "import the application once and fork the workers from it; auto: unless the import leaves something behind that a fork would break",
+		func(s *settings) any { return &s.preload }},
 	{"reactors", "", "auto", number(1, pyhost.MaxReactors).orAuto(), "threads that serve the connections; auto: one for every 8 CPUs",
 		func(s *settings) any { return &s.reactors }},
 	{"python", "", "", text("PATH"), "interpreter to use, a path or a name on PATH; default: the virtual environment's, else python3 on PATH",

@@ -113,7 +113,8 @@ def check_decisions(zygote, segment, directory):
 def check_workers(zygote, segment, directory):
     t = Template(zygote, directory, "leftovers:own_state()")
     assert t.imported() == (1, "")
-    drive.check("the template is the front's child", drive.proc(t.pid, "stat").rsplit(")", 1)[1].split()[1] == str(os.getpid()))
+    drive.check("the template has its name", drive.proc(t.pid, "comm").strip() == "gobridge-templa")
+    drive.check("it is the front's child", drive.proc(t.pid, "stat").rsplit(")", 1)[1].split()[1] == str(os.getpid()))
     workers = [t.worker(segment, i, 60 + i) for i in range(3)]
     for w in workers:
         drive.rests(w)  # it has what it opens when it is ready

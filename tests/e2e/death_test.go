@@ -164,10 +164,11 @@ func awaitBegun(t *testing.T, noted, word string, n int) (pids []int) {
 }
 
 // TestZygoteIsKilled kills the process that workers are forked from: those that are there
-// go on, and the next one that dies is replaced all the same.
+// go on, and the next one that dies is replaced all the same. (TestTemplateIsKilled is
+// the same with preload.)
 func TestZygoteIsKilled(t *testing.T) {
 	onEach(t, func(t *testing.T, p *python, host string) {
-		s, _ := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "2")
+		s, _ := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "2", "--preload", "off")
 		var old []int
 		if err := server.Await(func() bool { // a worker has the zygote's name until it takes its own
 			old = s.Zygotes()
@@ -220,11 +221,11 @@ func TestNothingStays(t *testing.T) {
 		s, noted := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "2")
 		go get(s, "/sleep?seconds=600")
 		awaitNote(t, noted, "sleep")
-		all := append(s.Workers(), s.Zygotes()...)
+		all := slices.Concat(s.Workers(), s.Zygotes(), s.Templates())
 		s.Kill()
 		s.Wait()
 		err := server.Await(func() bool { return !slices.ContainsFunc(all, server.Running) })
-		if err != nil || len(all) != 3 {
+		if err != nil || len(all) != 4 {
 			t.Errorf("of %v some are still there", all)
 		}
 		if strings.Contains(s.Log(), "Traceback") {
