@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,11 @@ var addresses = kind{placeholder: "ADDRESS", several: true,
 
 // listen opens every address, or none.
 func listen(binds []string) ([]*serve.Listener, error) {
+	for i, bind := range binds {
+		if slices.Contains(binds[:i], bind) {
+			return nil, usage("--bind %s is given twice", bind)
+		}
+	}
 	listeners, err := serve.ListenAll(binds)
 	if err != nil {
 		return nil, &exitError{exitListen, err}

@@ -10,15 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newLogger writes for people: a line for each event, coloured on a terminal.
-func newLogger(out *os.File, level string) (zerolog.Logger, error) {
+// newLogger writes for people: a line for each event, coloured on a terminal. The function
+// writes what has not been written yet.
+func newLogger(out *os.File, level string) (zerolog.Logger, func(), error) {
 	least, err := zerolog.ParseLevel(level)
 	if err != nil {
-		return zerolog.Nop(), fmt.Errorf("log level %s: %w", level, err)
+		return zerolog.Nop(), nil, fmt.Errorf("log level %s: %w", level, err)
 	}
+	queue := newLogQueue(out)
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	console := zerolog.ConsoleWriter{
-		Out: out, NoColor: !isTerminal(out) || os.Getenv("NO_COLOR") != "",
+		Out: queue, NoColor: !isTerminal(out) || os.Getenv("NO_COLOR") != "",
 		TimeFormat: "2006-01-02T15:04:05.000Z07:00",
 		FormatMessage: func(message any) string { // a traceback keeps its lines
 			if message == nil {
@@ -27,7 +29,7 @@ func newLogger(out *os.File, level string) (zerolog.Logger, error) {
 			return fmt.Sprint(message)
 		},
 	}
-	return zerolog.New(console).Level(least).With().Timestamp().Logger(), nil
+	return zerolog.New(console).Level(least).With().Timestamp().Logger(), queue.close, nil
 }
 
 func isTerminal(f *os.File) bool {

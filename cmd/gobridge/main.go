@@ -14,7 +14,9 @@ var version = "0.1.0"
 func main() {
 	err := newApp().Run(flagsFirst(os.Args))
 	if err != nil {
-		tell(os.Stderr, err)
+		last := newLogQueue(os.Stderr) // the end must come, too, when nobody reads
+		tell(last, err)
+		last.close()
 	}
 	os.Exit(int(codeOf(err)))
 }

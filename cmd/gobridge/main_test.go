@@ -192,9 +192,12 @@ func TestLevels(t *testing.T) {
 			continue
 		}
 		for level := range strings.SplitSeq(row.kind.placeholder, "|") {
-			if _, err := newLogger(os.Stderr, level); err != nil {
+			_, end, err := newLogger(os.Stderr, level)
+			if err != nil {
 				t.Error(err)
+				continue
 			}
+			end()
 		}
 		if !reflect.DeepEqual(row.into(&s), &s.logLevel) {
 			t.Error("the level goes elsewhere")

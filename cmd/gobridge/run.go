@@ -53,10 +53,11 @@ func runCommand(c *cli.Context) error {
 	if s.application, err = checkApplication(c.Args().Slice(), s.chdir); err != nil {
 		return err
 	}
-	log, err := newLogger(os.Stderr, s.logLevel)
+	log, closeLog, err := newLogger(os.Stderr, s.logLevel)
 	if err != nil {
 		return err
 	}
+	defer closeLog()
 	v := &service{settings: s, log: log, out: c.App.Writer, signals: catchSignals(), notify: newNotifier(log), phase: starting, began: time.Now()}
 	v.reloads, v.noReloads = context.WithCancelCause(context.Background())
 	return v.run()

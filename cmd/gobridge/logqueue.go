@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// A logQueue holds the log's lines until they are written. Standard error can be a pipe that
+// nobody reads for a while: who logs, a reactor perhaps, must not wait for that. A line for
+// which there is no room is dropped and counted, and the count is written when there is room.
+type logQueue struct {
+	out     io.Writer
+	lines   chan []byte
+	dropped atomic.Uint64
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+const (
+	logQueueLines = 4096
+	logEndTime    = time.Second // for what is left at the end
+)
+
+func newLogQueue(out io.Writer) *logQueue {
+	q := &logQueue{out: out, lines: make(chan []byte, logQueueLines), stop: make(chan struct{}), stopped: make(chan struct{})}
+	go q.run()
+	return q
+}
+
+// Write takes one line, and never waits.
+func (q *logQueue) Write(line []byte) (int, error) {
+	select {
+	case q.lines <- append([]byte(nil), line...):
+	default:
+		q.dropped.Add(1)
+	}
+	return len(line), nil
+}
+
+func (q *logQueue) run() {
+	defer close(q.stopped)
+	for {
+		select {
+		case line := <-q.lines:
+			q.write(line)
+			continue
+		default:
+		}
+		select {
+		case line := <-q.lines:
+			q.write(line)
+		case <-q.stop:
+			return
+		}
+	}
+}
+
+// write has nobody to tell of an error: this is where errors are told.
+func (q *logQueue) write(line []byte) {
+	_, _ = q.out.Write(line)
+	if n := q.dropped.Swap(0); n > 0 {
+		fmt.Fprintf(q.out, "gobridge: %d lines of the log were dropped, because standard error was not read\n", n)
+	}
+}
+
+// close writes what is left, unless nobody reads it.
+func (q *logQueue) close() {
+	close(q.stop)
+	select {
+	case <-q.stopped:
+	case <-time.After(logEndTime):
+	}
+}
