@@ -33,8 +33,9 @@ type slot struct {
 	open        bool   // requests may be put
 	capacity    int    // streams in flight at most
 	inflight    int
-	finished    uint64 // by this incarnation
-	first, last *run   // in flight, oldest first
+	worker      *worker // the last one that was open
+	finished    uint64  // by this incarnation
+	first, last *run    // in flight, oldest first
 
 	// Guarded by the generation's mutex.
 	deaths  int
@@ -101,6 +102,8 @@ func (d *dispatch) put(r *run, s *slot) {
 	shared := g.stream(r.stream)
 	sequence := pyhost.WordSequence(r.word) + 1 // the front's own: a worker can write the shared one
 	r.word = pyhost.Word(pyhost.StateQueued, s.incarnation, sequence)
+	r.queuedFor = s
+	r.dropFile()
 	s.add(r)
 	atomic.StoreUint64(&shared.Word, r.word) //gb:step put_word
 	w := g.worker(s.index)

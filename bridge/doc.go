@@ -26,7 +26,8 @@
 // The files, in the order in which a request meets them: request (the one form), environ
 // (that form as WSGI wants it), port (a reactor's end), dispatch (which worker), line (who
 // waits), run (a stream in use), exchange (a connection's view of it), pipe, news and
-// segment (the shared memory), response (what comes back). Workers' lives: generation,
-// reload (from one generation to the next), move (with its requests), zygote, template, supervisor,
+// segment (the shared memory), response (what comes back), file (what is sent by its
+// descriptor), hear (what a worker says). Workers' lives: generation, reload (from one
+// generation to the next), move (with its requests), zygote, template, supervisor,
 // worker, reap; status says how they are.
 package bridge

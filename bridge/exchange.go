@@ -144,7 +144,7 @@ func (x *Exchange) State() State {
 	if !x.done || x.more() {
 		return Waiting
 	}
-	whole := x.in.headDone && x.in.left == 0 && pipeEmpty(&x.run.shared().Response)
+	whole := x.in.headDone && x.in.left == 0 && !x.in.piece && pipeEmpty(&x.run.shared().Response)
 	if atomic.LoadUint32(&x.run.shared().Outcome) != pyhost.OutcomeFinished || !whole {
 		return Aborted
 	}
@@ -156,7 +156,12 @@ func (x *Exchange) State() State {
 func (x *Exchange) more() bool {
 	p := &x.run.shared().Response
 	n := uint32(atomic.LoadUint64(&p.Written)) - atomic.LoadUint32(&p.Read)
-	if x.in.left == 0 && (x.in.headDone || x.in.need == 0) {
+	switch {
+	case x.in.fileDue:
+		return true
+	case x.in.piece:
+		return n >= pyhost.FileSize
+	case x.in.left == 0 && (x.in.headDone || x.in.need == 0):
 		return n >= pyhost.RecordSize
 	}
 	return n > 0
@@ -200,6 +205,7 @@ func (x *Exchange) Leave() {
 // it: then it is freed when the worker is through. Called with dispatch.mu held.
 func (p *Port) letGo(r *run) bool {
 	r.x = nil
+	r.dropFile()
 	if s := r.slot.Load(); s != nil {
 		if !r.takeBack() && r.state() != pyhost.StateDone { //gb:step cancel
 			return false

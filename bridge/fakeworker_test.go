@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"gobridge/pyhost"
 )
@@ -17,6 +18,8 @@ type fakeWorker struct {
 	t     *testing.T
 	slot  *slot
 	taken uint32
+	says  int    // the worker's end of its socket; 0: it has none yet
+	files [2]int // that a hostile one sends
 }
 
 // claimed is a stream that the fake worker runs.
@@ -190,6 +193,8 @@ type fakeClient struct {
 	x        Exchange
 	name     string
 	body     []byte
+	file     File // the last one
+	files    int
 	state    State
 	progress int
 	leave    bool // leaves as soon as the answer is there
@@ -207,6 +212,15 @@ func (c *fakeClient) Progress() {
 			}
 			c.body = append(append(c.body, a...), b...)
 			c.x.Advance(len(a) + len(b))
+		}
+		if f, ok := c.x.File(); ok {
+			c.file, c.files = f, c.files+1
+			b := make([]byte, min(f.Length, 1<<20))
+			n, _ := unix.Pread(f.FD, b, f.Offset)
+			c.body = append(c.body, b[:max(n, 0)]...)
+			unix.Close(f.FD)
+			c.Progress()
+			return
 		}
 	}
 	if c.state = c.x.State(); c.state != Waiting && c.leave {

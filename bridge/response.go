@@ -89,6 +89,10 @@ type incoming struct {
 	copy     []byte // the head record, as far as it has come
 	need     int    // its size; 0 before its record was seen
 	left     uint32 // bytes of the current BODY record still to come
+	piece    bool   // a FILE record's header was read, its payload is next
+	fileSeen bool   // there was a FILE record
+	fileDue  bool   // file is the next part of the body
+	file     File
 }
 
 // headMemory is how much memory for a head a connection keeps between requests.
@@ -98,6 +102,9 @@ func (in *incoming) release() {
 	keep := in.copy[:0]
 	if cap(keep) > headMemory {
 		keep = nil
+	}
+	if in.fileDue {
+		closeFile(in.file.FD)
 	}
 	*in = incoming{copy: keep}
 }
@@ -181,26 +188,23 @@ func (x *Exchange) taken(n int) {
 }
 
 // Body returns the body bytes that can be sent now, in at most two pieces that lie in
-// shared memory. They are good until the turn ends or Advance is called.
+// shared memory. They are good until the turn ends or Advance is called. There are none
+// while a file is next: File has it then.
 func (x *Exchange) Body() (a, b []byte) {
 	if !x.in.headDone || x.fail != Waiting {
 		return nil, nil
 	}
 	r := x.run
 	p, ring := &r.shared().Response, r.gen.seg.responseBytes(r.stream)
-	for {
+	for !x.in.fileDue {
 		a, b, err := pipePeek(p, ring)
 		if err == nil && x.in.left == 0 {
-			kind, size, ok := record(a, b)
-			if !ok {
-				return nil, nil
-			}
-			if kind != pyhost.RecordBody {
-				err = fmt.Errorf("record %d where body bytes were due", kind)
-			} else {
-				x.in.left = size
-				x.taken(pyhost.RecordSize)
+			var ok bool
+			if ok, err = x.readRecord(a, b); ok {
 				continue // an empty record is passed over, the pieces are taken anew
+			}
+			if err == nil {
+				return nil, nil
 			}
 		}
 		if err != nil {
@@ -211,6 +215,27 @@ func (x *Exchange) Body() (a, b []byte) {
 		first := min(n, len(a))
 		return a[:first], b[:n-first]
 	}
+	return nil, nil
+}
+
+// readRecord reads the next record up to its bytes, if it is there so far.
+func (x *Exchange) readRecord(a, b []byte) (bool, error) {
+	if x.in.piece {
+		return x.readFile(a, b)
+	}
+	kind, size, ok := record(a, b)
+	switch {
+	case !ok:
+		return false, nil
+	case kind == pyhost.RecordBody:
+		x.in.left = size
+	case kind == pyhost.RecordFile && size == pyhost.FileSize && !x.in.fileSeen:
+		x.in.piece, x.in.fileSeen = true, true
+	default:
+		return false, fmt.Errorf("record %d of %d bytes where body bytes were due", kind, size)
+	}
+	x.taken(pyhost.RecordSize)
+	return true, nil
 }
 
 // Advance says that n of the bytes that Body returned were sent, or are not wanted.

@@ -14,13 +14,18 @@ func FuzzHostileWorker(f *testing.F) {
 	head := appendTestHead(nil, 200, "OK", []string{"A: b"}, 5)
 	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3})
 	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0})
+	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0})
 	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9})
+	file, notOne := testFiles(f)
+	files := [2]int{file, notOne}
 	f.Fuzz(func(t *testing.T, pipe, acts []byte) {
 		c := Config{Workers: 1, Threads: 1, Reactors: 1, Streams: 64, PipeSize: 4096}
 		b, w := newTestBridge(t, c)
 		p := b.ports[0]
 		clients := []*fakeClient{begin(p, "/"), begin(p, "/"), begin(p, "/")}
 		run := w[0].claim()
+		w[0].files = files
 		s := run.seg().stream(run.stream)
 		for len(pipe) > 0 {
 			n, err := pipeWrite(&s.Response, run.seg().responseBytes(run.stream), pipe)
@@ -42,6 +47,9 @@ func FuzzHostileWorker(f *testing.F) {
 			if got := r.slot.Load(); got != nil {
 				t.Fatal("a stream is still in flight")
 			}
+			if r.file.held {
+				t.Fatal("a file is still held")
+			}
 		}
 		expectIdle(t, b)
 	})
@@ -61,7 +69,7 @@ func hostile(c *claimed, acts *[]byte) {
 	*acts = (*acts)[1:]
 	g := c.seg()
 	s := g.stream(next() % uint32(g.streams))
-	switch act % 8 {
+	switch act % 9 {
 	case 0:
 		s.Response.Written = uint64(next())<<32 | uint64(next())
 	case 1:
@@ -78,5 +86,18 @@ func hostile(c *claimed, acts *[]byte) {
 		g.worker(0).Taken = next()
 	case 7:
 		s.Reactor, s.Front = next(), next()
+	case 8:
+		how := next()
+		said := pyhost.Message{Kind: pyhost.MsgFile, A: uint64(c.stream), B: c.word}
+		if how&1 != 0 {
+			said.A = uint64(next() % uint32(g.streams+1))
+		}
+		if how&2 != 0 {
+			said.B = uint64(next())<<32 | uint64(next())
+		}
+		c.w.say(&said, c.w.files[how>>2%2:1+how>>2%2]...)
+		if how&8 != 0 {
+			c.w.heard()
+		}
 	}
 }

@@ -22,7 +22,9 @@ type run struct {
 	ticket     uint64
 	next, prev *run // in the slot's list, oldest first
 	used       time.Time
-	dirty      bool // its pages may be there
+	dirty      bool  // its pages may be there
+	queuedFor  *slot // by this word
+	file       heldFile
 }
 
 func (r *run) shared() *pyhost.Stream { return r.gen.seg.stream(r.stream) }
@@ -87,6 +89,7 @@ func (f *freeList) push(r *run) {
 	r.owner.Store(nil)
 	r.x = nil
 	r.slot.Store(nil)
+	r.dropFile()
 	*f = append(*f, r)
 }
 

@@ -3,7 +3,6 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -176,30 +175,6 @@ func startError(err error) error {
 	return err
 }
 
-// listen takes what the worker says until its socket ends. A process whose socket has
-// ended while it lives is our worker no more (it has exec'd): it is killed.
-func (g *generation) listen(s *slot, w *worker) {
-	for {
-		m, fds, err := w.receive()
-		closeAll(fds)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")
-			}
-			g.kill(w)
-			return
-		}
-		switch m.Kind {
-		case pyhost.MsgReady:
-			g.open(s, w)
-		case pyhost.MsgFailed:
-			w.failure = &StartError{Text: string(m.Payload), Code: int(m.B)}
-		default:
-			g.bridge.log.Error().Uint32("kind", m.Kind).Int("pid", w.pid).Msg("a worker sent a message that is not known")
-		}
-	}
-}
-
 // limitStart kills a worker that is not ready in time.
 func (g *generation) limitStart(w *worker) *time.Timer {
 	limit := g.bridge.config.StartTimeout
@@ -222,6 +197,7 @@ func (g *generation) open(s *slot, w *worker) {
 	d := &g.bridge.dispatch
 	d.mu.Lock()
 	s.incarnation, s.finished, s.open = w.incarnation, 0, true
+	s.worker, w.slot = w, s
 	d.mu.Unlock()
 	g.mu.Lock()
 	w.ready = time.Now()

@@ -21,6 +21,8 @@ type worker struct {
 	pidfd       *os.File
 	control     *os.File
 	failure     *StartError // what it said when it could not start
+	slot        *slot       // whose requests it takes, once it is ready
+	hearing     hearing
 
 	// Guarded by the generation's mutex.
 	ready time.Time // when it was; zero until then

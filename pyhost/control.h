@@ -47,6 +47,8 @@ enum {
     GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the process; before anything else
     // worker to front
     GB_MSG_READY = 18, // the application is imported; requests may come
+    GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the one GB_RECORD_FILE of
+                       // this response, which is written after this was sent
     // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };

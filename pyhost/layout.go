@@ -6,7 +6,7 @@ package pyhost
 // Constants of layout.h.
 const (
 	Magic         = 0x6567646972626f67
-	LayoutVersion = 1
+	LayoutVersion = 2
 
 	MaxWorkers  = 256
 	MaxReactors = 8
@@ -57,6 +57,7 @@ const (
 	// Record.Kind
 	RecordHead = 1
 	RecordBody = 2
+	RecordFile = 3
 
 	// ResponseHead.Flags
 	HeadDate   = 1
@@ -70,6 +71,7 @@ const (
 	RecordSize       = 8
 	ResponseHeadSize = 24
 	LineSize         = 8
+	FileSize         = 16
 )
 
 // Header is struct gb_header.

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define GB_MAGIC UINT64_C(0x6567646972626f67) // "gobridge", read as little-endian
-#define GB_LAYOUT_VERSION 1u
+#define GB_LAYOUT_VERSION 2u
 
 #define GB_MAX_WORKERS 256u
 #define GB_MAX_REACTORS 8u
@@ -197,6 +197,12 @@ struct gb_record {
 enum {
     GB_RECORD_HEAD = 1, // struct gb_response_head and what follows it; once
     GB_RECORD_BODY = 2, // body bytes
+    GB_RECORD_FILE = 3, // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE); once
+};
+
+struct gb_file {
+    uint64_t offset; // in the file
+    uint64_t length; // bytes from there on; both together fit into 63 bits
 };
 
 struct gb_response_head {

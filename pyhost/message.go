@@ -24,6 +24,7 @@ const (
 	MsgFailed   = 19
 	MsgSpawned  = 20
 	MsgImported = 21
+	MsgFile     = 24
 )
 
 // MessageSize is struct gb_message, MaxMessage that and the longest payload,
@@ -79,6 +80,10 @@ func Send(fd int, m *Message, fds ...int) error {
 	}
 }
 
+// ErrDescriptorsLost means that a message came without some of its descriptors, because
+// this process has too many open. Those that did come are closed.
+var ErrDescriptorsLost = errors.New("descriptors beside a control message were lost: too many open files")
+
 // Receive reads one message. buf must hold MaxMessage bytes, and the message's
 // payload lies in it. The descriptors are the caller's and close on exec. A closed
 // socket is io.EOF; a malformed message is an error, and its descriptors are closed.
@@ -93,7 +98,9 @@ func Receive(fd int, buf []byte) (Message, []int, error) {
 	case err != nil:
 	case n == 0:
 		err = io.EOF
-	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+	case flags&unix.MSG_CTRUNC != 0:
+		err = ErrDescriptorsLost
+	case flags&unix.MSG_TRUNC != 0:
 		err = errors.New("control message is too long")
 	case n < MessageSize || binary.LittleEndian.Uint32(buf[4:]) != uint32(n-MessageSize):
 		err = fmt.Errorf("control message of %d bytes does not have the size it says", n)
@@ -118,8 +125,8 @@ func receive(fd int, buf, control []byte) (n, controlSize, flags int, err error)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
-		case errors.Is(err, unix.ECONNRESET): // the peer died with packets of ours unread
-			return 0, 0, 0, io.EOF
+		case errors.Is(err, unix.ECONNRESET): // told once: the peer died with packets of ours unread; its own may still lie there
+			continue
 		}
 		return n, controlSize, flags, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -177,4 +178,51 @@ func openDescriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// What a peer has said before it died is heard, also when it left something unread, which
+// the system tells of first.
+func TestLastWordsOfTheDead(t *testing.T) {
+	ours, theirs, err := SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ours)
+	if err := Send(ours, &Message{Kind: MsgDrain}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Send(int(theirs.Fd()), &Message{Kind: MsgFile, A: 7}); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	buf := make([]byte, MaxMessage)
+	if m, _, err := Receive(ours, buf); err != nil || m.Kind != MsgFile || m.A != 7 {
+		t.Errorf("got kind %d, %v", m.Kind, err)
+	}
+	if _, _, err := Receive(ours, buf); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+// A process that cannot take descriptors loses them, and is told so.
+func TestDescriptorsThatAreLost(t *testing.T) {
+	a, b := pair(t)
+	file, err := Memfd("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(file)
+	if err := Send(a, &Message{Kind: MsgFile}, slices.Repeat([]int{file}, MaxDescriptors+1)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := Send(a, &Message{Kind: MsgReady}); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, MaxMessage)
+	if _, fds, err := Receive(b, buf); !errors.Is(err, ErrDescriptorsLost) || len(fds) != 0 {
+		t.Errorf("got %d descriptors, %v", len(fds), err)
+	}
+	if m, _, err := Receive(b, buf); err != nil || m.Kind != MsgReady {
+		t.Errorf("the next message: kind %d, %v", m.Kind, err)
+	}
 }

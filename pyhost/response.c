@@ -4,90 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "file.h"
 #include "leave.h"
 #include "start_response.h"
-
-// Records up to this size are put together and written as one.
-#define SMALL 32768u
-
-// ---- Into the pipe.
-
-// Waits for room, without the GIL.
-static enum gb_sent wait_for_room(struct gb_request *r)
-{
-    for (;;) {
-        PyThreadState *state = gb_py.PyEval_SaveThread();
-        enum gb_wait found = gb_response_wait(r->claim);
-        gb_py.PyEval_RestoreThread(state);
-        if (found == GB_READY)
-            return GB_SENT;
-        if (found != GB_INTERRUPTED) {
-            r->gone = true;
-            return GB_CLIENT_GONE;
-        }
-        if (gb_py.PyErr_CheckSignals() != 0)
-            return GB_RAISED;
-    }
-}
-
-// Writes all of it, waiting as often as needed.
-static enum gb_sent put(struct gb_request *r, const char *data, size_t size, bool last)
-{
-    while (size > 0) {
-        size_t n = gb_response_try(r->claim, data, size, last);
-        data += n;
-        size -= n;
-        if (n > 0)
-            continue;
-        enum gb_sent waited = wait_for_room(r);
-        if (waited != GB_SENT)
-            return waited;
-    }
-    return GB_SENT;
-}
-
-// Adds the HEAD record to r->out.
-static bool add_head(struct gb_request *r)
-{
-    size_t size = sizeof(struct gb_response_head) + r->table.size + r->reason.size + r->lines.size;
-    if (size > GB_MAX_RESPONSE_HEAD) {
-        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "the response's headers are larger than 1 MiB");
-        return false;
-    }
-    struct gb_record record = {GB_RECORD_HEAD, (uint32_t)size};
-    struct gb_response_head head = {
-        .status = (uint16_t)r->status,
-        .count = (uint16_t)(r->table.size / sizeof(struct gb_line)),
-        .flags = r->flags,
-        .body_length = r->body_length,
-        .reason_size = (uint32_t)r->reason.size,
-        .lines_size = (uint32_t)r->lines.size,
-    };
-    struct gb_bytes *out = &r->out;
-    return gb_bytes_add(out, &record, sizeof record) && gb_bytes_add(out, &head, sizeof head) &&
-           gb_bytes_add(out, r->table.data, r->table.size) && gb_bytes_add(out, r->reason.data, r->reason.size) &&
-           gb_bytes_add(out, r->lines.data, r->lines.size);
-}
-
-// Sends body bytes as one record, with the head before it if it is not out yet.
-static enum gb_sent send(struct gb_request *r, const char *data, size_t size, bool last)
-{
-    struct gb_record record = {GB_RECORD_BODY, (uint32_t)size};
-    bool with_head = !r->head_sent, together = size <= SMALL;
-    r->out.size = 0;
-    if (with_head && !add_head(r))
-        return GB_RAISED;
-    if (size > 0 && !gb_bytes_add(&r->out, &record, sizeof record))
-        return GB_RAISED;
-    if (together && !gb_bytes_add(&r->out, data, size))
-        return GB_RAISED;
-    r->head_sent = true;
-    enum gb_sent sent = put(r, r->out.data, r->out.size, last && together);
-    if (sent == GB_SENT && !together)
-        sent = put(r, data, size, last);
-    gb_bytes_clear(&r->out, (size_t)2 * SMALL);
-    return sent;
-}
+#include "wrapper.h"
 
 // ---- Pieces.
 
@@ -121,7 +41,7 @@ static enum gb_sent send_bytes(struct gb_request *r, const char *data, size_t si
     r->body_sent += size;
     do { // a record's size has 32 bits
         size_t n = size > (1u << 30) ? 1u << 30 : size;
-        enum gb_sent sent = n > 0 || !r->head_sent ? send(r, data, n, last && n == size) : GB_SENT;
+        enum gb_sent sent = n > 0 || !r->head_sent ? gb_records_body(r, data, n, last && n == size) : GB_SENT;
         if (sent != GB_SENT)
             return sent;
         data += n;
@@ -275,6 +195,51 @@ static enum gb_sent end_empty(struct gb_request *r, PyObject *none)
     return send_bytes(r, "", 0, false);
 }
 
+// Gives the front a file's descriptor, without the GIL.
+static bool passed(struct gb_request *r, int fd)
+{
+    PyThreadState *state = gb_py.PyEval_SaveThread();
+    bool done = gb_file_pass(r->claim, fd);
+    gb_py.PyEval_RestoreThread(state);
+    return done;
+}
+
+// Sends a file by its descriptor. False: nothing was sent, it is to be iterated. What fits
+// into the pipe is copied in less time than a descriptor takes, and holds nobody up.
+static bool send_piece(struct gb_request *r, int fd, struct gb_file piece, enum gb_sent *sent)
+{
+    if (r->body_length != GB_LENGTH_UNKNOWN && piece.length > r->body_length - r->body_sent)
+        piece.length = r->body_length - r->body_sent;
+    bool bodiless = gb_request_bodiless(r);
+    if (!r->started || piece.length < r->claim->segment->pipe_size || (!bodiless && !passed(r, fd)))
+        return false;
+    if (!announce(r, piece.length))
+        *sent = GB_RAISED;
+    else if (bodiless)
+        *sent = send_bytes(r, "", 0, false);
+    else
+        *sent = gb_records_file(r, &piece);
+    if (!bodiless)
+        r->body_sent += piece.length;
+    return true;
+}
+
+// The same for what the application returned.
+static bool send_file(struct gb_request *r, PyObject *returned, enum gb_sent *sent)
+{
+    int fd;
+    struct gb_file piece;
+    enum gb_wrapped found = gb_wrapper_file(returned, &fd, &piece);
+    *sent = GB_RAISED;
+    if (found != GB_IS_FILE)
+        return found == GB_FAILED;
+    if (!gb_request_enter(r, GB_SENDING))
+        return true;
+    bool done = send_piece(r, fd, piece, sent);
+    gb_request_leave(r, GB_SENDING);
+    return done;
+}
+
 static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
 {
     PyObject *piece = r->head_sent ? NULL : only_piece(returned);
@@ -285,7 +250,9 @@ static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
     }
     if (!may_be_body(returned))
         return GB_RAISED;
-    enum gb_sent sent = send_each(r, returned);
+    enum gb_sent sent;
+    if (!send_file(r, returned, &sent))
+        sent = send_each(r, returned);
     if (sent == GB_SENT)
         sent = inside(r, end_empty, NULL);
     close_returned(returned);

@@ -2,13 +2,8 @@
 #ifndef GB_RESPONSE_H
 #define GB_RESPONSE_H
 
+#include "records.h"
 #include "request.h"
-
-enum gb_sent {
-    GB_SENT,
-    GB_CLIENT_GONE, // no exception is set
-    GB_RAISED,      // an exception is set
-};
 
 // Sends one piece of the body, the head before it if it is not out yet. With `last`
 // nothing follows and the request is finished at once. The caller is inside GB_SENDING.

@@ -113,6 +113,7 @@ const char *gb_segment_adopt(struct gb_segment *s, void *base, size_t size, uint
         .news = news,
         .stream = (struct gb_stream *)(start + h.streams_at),
         .pipes = start + h.pipes_at,
+        .control = -1,
         .doorbell = -1,
     };
     for (unsigned r = 0; r < GB_MAX_REACTORS; r++)

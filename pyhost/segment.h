@@ -35,6 +35,7 @@ struct gb_segment {
 
     bool left; // this process is a fork of the worker: nothing of the segment is mapped here
 
+    int control;                           // this worker's control socket, or -1
     int doorbell;                          // this worker's eventfd, or -1
     int reactor_doorbell[GB_MAX_REACTORS]; // eventfds, or -1
 };

@@ -162,6 +162,7 @@ static const char *take_segment(void)
         return wrong;
     if (p->descriptors != 2 + s->reactors)
         return "setup: number of doorbells";
+    s->control = worker.control;
     s->doorbell = gb_packet_take(p, 1);
     for (uint32_t r = 0; r < s->reactors; r++)
         s->reactor_doorbell[r] = gb_packet_take(p, 2 + r);

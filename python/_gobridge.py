@@ -8,8 +8,10 @@ import ast
 import difflib
 import importlib
 import inspect
+import io
 import os
 import signal
+import stat
 import sys
 import traceback
 
@@ -46,6 +48,25 @@ class FileWrapper:
 
 def file_wrapper():
     return FileWrapper
+
+
+def sendable(wrapper):
+    """Descriptor, position and size of the file that a FileWrapper reads, or None if it must be read.
+
+    What counts is whose read() it is, not who has a fileno(): GzipFile has one, of a file with
+    other bytes, while a Django File and a NamedTemporaryFile only pass on to a plain file.
+    """
+    try:
+        source = inspect.unwrap(wrapper.filelike.read).__self__
+        raw = source.raw if type(source) in (io.BufferedReader, io.BufferedRandom) else source
+        if type(raw) is not io.FileIO or not raw.readable():
+            return None
+        if type(source) is io.BufferedRandom:
+            source.flush()  # reading would do so
+        status = os.fstat(raw.fileno())
+        return (raw.fileno(), source.tell(), status.st_size) if stat.S_ISREG(status.st_mode) else None
+    except Exception:  # pylint: disable=broad-except
+        return None  # reading it says what is wrong
 
 
 # ---- Tracebacks.

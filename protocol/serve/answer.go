@@ -12,7 +12,7 @@ import (
 // shared memory where it lies, with the head and its framing around it, by one sendmsg.
 // Whatever of that the socket does not take is either framing, and stands in
 // work.pending, or body, and stays in the pipe: there it stops the application when the
-// client is slow.
+// client is slow. A file is sent by others (transfer.go), with what stands before it gone.
 
 const (
 	copyPiece     = 4 << 10 // a longer piece of a body is not copied
@@ -23,12 +23,19 @@ const (
 // write sends what there is of the answer, as far as the socket takes it.
 func (c *conn) write() {
 	w := c.work
+	if w.transfer != nil && w.transfer.away {
+		return
+	}
 	for n := 0; ; n++ {
 		if len(w.pending) > 0 && !c.send(w.pending) {
 			return
 		}
 		if w.over {
+			c.endTransfer()
 			c.finish()
+			return
+		}
+		if w.transfer != nil && !c.transferOn() {
 			return
 		}
 		if n == turnsOfWrites {
@@ -67,7 +74,7 @@ func (c *conn) advance() bool {
 	case len(out) > 0:
 		return c.send(out)
 	}
-	return w.over
+	return w.over || w.transfer != nil
 }
 
 // headless says what happens when the application's head is not there: nothing yet, or
@@ -99,7 +106,14 @@ func (c *conn) appendBody(out []byte) (all, a, b []byte) {
 		a, b = w.x.Body()
 		n := len(a) + len(b)
 		if n == 0 {
-			return c.appendEnd(out), nil, nil
+			f, ok := w.x.File()
+			if !ok {
+				return c.appendEnd(out), nil, nil
+			}
+			if out = c.appendFile(out, f); w.transfer != nil {
+				return out, nil, nil
+			}
+			continue
 		}
 		switch w.framing {
 		case http1.Empty:
@@ -271,8 +285,12 @@ func (c *conn) tooLong() {
 		}
 		w.x.Advance(len(a) + len(b))
 	}
-	if !w.long {
-		w.long = true
+	c.complainOfLength()
+}
+
+func (c *conn) complainOfLength() {
+	if !c.work.long {
+		c.work.long = true
 		c.complain("a response is longer than its Content-Length says: the rest is not sent")
 	}
 }

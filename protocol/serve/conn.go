@@ -83,7 +83,9 @@ func (c *conn) open(n *newcomer) {
 
 // close ends it, and gives back what was borrowed.
 func (c *conn) close() {
-	closeSocket(c.fd)
+	if !c.dropTransfer() {
+		closeSocket(c.fd)
+	}
 	c.timer.unlink()
 	c.releaseWork()
 	c.releaseKept()

@@ -30,7 +30,8 @@
 // request pipe as far as there is room, and the rest waits, first in one buffer and then
 // in the client. An answer is sent from the response pipe where it lies, and what the
 // socket does not take stays there, and stops the application's call. Nothing is ever
-// held whole.
+// held whole. A file that the worker has sent a descriptor of goes from the disk to the
+// socket by sendfile, in a few goroutines that may wait for the disk (transfer, senders).
 //
 // # When things go wrong
 //

@@ -63,7 +63,8 @@ type call struct {
 	noRoom  bool // the front waits for room
 	head    *bridge.ResponseHead
 	records [][]byte
-	size    int // bytes in records
+	size    int          // bytes in records
+	file    *bridge.File // behind the records
 	written int64
 	state   bridge.State
 }
@@ -233,6 +234,15 @@ func (c *call) Write(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// sendFile sends a piece of a file, whose descriptor is the front's from now on. Nothing
+// may be written behind it before the front has taken it.
+func (c *call) sendFile(f bridge.File) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.file = &f
+	c.tell()
+}
+
 // end ends the call; only the first one counts.
 func (c *call) end(state bridge.State) {
 	c.mu.Lock()
@@ -305,6 +315,19 @@ func (x *fakeExchange) Body() (a, b []byte) {
 	return c.records[0], b
 }
 
+func (x *fakeExchange) File() (bridge.File, bool) {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil || c.head == nil || c.state == bridge.Lost || len(c.records) > 0 {
+		return bridge.File{}, false
+	}
+	f := *c.file
+	c.file = nil
+	c.cond.Broadcast()
+	return f, true
+}
+
 func (x *fakeExchange) Advance(n int) {
 	c := x.call
 	c.mu.Lock()
@@ -324,7 +347,7 @@ func (x *fakeExchange) State() bridge.State {
 	c := x.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.records) > 0 && c.state != bridge.Lost {
+	if (len(c.records) > 0 || c.file != nil) && c.state != bridge.Lost {
 		return bridge.Waiting
 	}
 	return c.state
@@ -336,6 +359,10 @@ func (x *fakeExchange) Leave() {
 	defer c.mu.Unlock()
 	if c.client == nil {
 		panic("an exchange was left twice")
+	}
+	if c.file != nil {
+		closeFile(c.file.FD)
+		c.file = nil
 	}
 	if c.state == bridge.Waiting || len(c.records) > 0 {
 		c.port.left.Add(1)

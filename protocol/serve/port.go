@@ -24,6 +24,7 @@ type Exchange interface {
 	Head() *bridge.ResponseHead
 	Body() (a, b []byte)
 	Advance(n int)
+	File() (bridge.File, bool)
 	State() bridge.State
 	Leave()
 }

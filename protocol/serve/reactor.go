@@ -44,7 +44,10 @@ type reactor struct {
 
 	mail      sync.Mutex
 	newcomers []newcomer
-	arriving  []newcomer // newcomers, while they are taken
+	arriving  []newcomer  // newcomers, while they are taken
+	sent      []*transfer // come back from the senders
+	returning []*transfer
+	over      bool // nothing is taken any more
 	waiting   atomic.Bool
 	asleep    atomic.Bool
 	bell      int // eventfd, edge-triggered: nobody reads it
@@ -230,7 +233,7 @@ func (r *reactor) order(what uint32) {
 	r.rouse()
 }
 
-// adopt takes the new connections.
+// adopt takes the new connections, and what the senders are through with.
 func (r *reactor) adopt() int {
 	if !r.waiting.Load() {
 		return 0
@@ -238,12 +241,17 @@ func (r *reactor) adopt() int {
 	r.waiting.Store(false)
 	r.mail.Lock()
 	r.arriving, r.newcomers = r.newcomers, r.arriving[:0]
+	r.returning, r.sent = r.sent, r.returning[:0]
 	r.mail.Unlock()
+	for _, t := range r.returning {
+		r.takeBack(t)
+	}
+	clear(r.returning)
 	for i := range r.arriving {
 		r.admit(&r.arriving[i])
 	}
 	clear(r.arriving)
-	return len(r.arriving)
+	return len(r.arriving) + len(r.returning)
 }
 
 func (r *reactor) admit(n *newcomer) {
@@ -290,6 +298,13 @@ func (r *reactor) obey(orders uint32) bool {
 }
 
 func (r *reactor) close() {
+	r.mail.Lock()
+	r.over = true
+	left := r.sent
+	r.mail.Unlock()
+	for _, t := range left {
+		t.release()
+	}
 	r.poller.close()
 	closeSocket(r.bell)
 }

@@ -39,8 +39,9 @@ type progress struct {
 	long     bool // the application sent more than it had announced
 	headSent bool
 	framing  http1.Framing
-	due      int64 // bytes still to be sent: of the answer's length, when that is the framing
-	chunk    int   // bytes still to be sent of a chunk whose size is announced
+	due      int64     // bytes still to be sent: of the answer's length, when that is the framing
+	chunk    int       // bytes still to be sent of a chunk whose size is announced
+	transfer *transfer // a file, which is a part of the body
 	status   int
 	sent     int64 // body bytes
 }

@@ -16,6 +16,7 @@ type Server struct {
 	reactors  []*reactor
 	acceptor  *acceptor
 	access    *accessLog // nil: none
+	senders   senders
 	clock     func() time.Time
 	epoch     time.Time
 

@@ -79,6 +79,9 @@ func shutdownWrite(fd int) {
 	unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
 }
 
+// shutdown ends a socket that others hold too, in both directions.
+func shutdown(fd int) { unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_RDWR, 0) }
+
 // resetOnClose has the following close cut the connection with a reset.
 func resetOnClose(fd int) {
 	// If it fails the connection ends with FIN: there is nothing better left to do.

@@ -64,7 +64,7 @@ class Segment:
         self.seal()
         self.map = mmap.mmap(self.fd, size)
         self.words, self.longs = memoryview(self.map).cast("I"), memoryview(self.map).cast("Q")
-        struct.pack_into("<QIIQIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 1, header, size, WORKERS, REACTORS,
+        struct.pack_into("<QIIQIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 2, header, size, WORKERS, REACTORS,
                          STREAMS, PIPE, INBOX, 1, self.reactors, self.workers, self.stride, self.news, 128,
                          self.streams, self.pipes)
         self.put32(self.reactors, ASLEEP)

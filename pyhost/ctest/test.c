@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../control.h"
+#include "../file.h"
 #include "front.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static void segment_refuses_what_does_not_fit(void)
         CHECK(adopt(&f) == NULL);                                                                                      \
     } while (0)
     WRONG(magic, 1);
-    WRONG(version, 2);
+    WRONG(version, GB_LAYOUT_VERSION + 1);
     WRONG(header_size, 0);
     WRONG(size, good.size + 1);
     WRONG(workers, 0);
@@ -546,6 +547,38 @@ static void a_long_failure_keeps_its_end(void)
     close(pair[1]);
 }
 
+static void a_file_is_passed_for_the_claim_that_runs(void)
+{
+    static struct gb_packet p;
+    struct front f;
+    struct gb_segment s;
+    struct gb_claim c;
+    int pair[2], fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    front_open(&f, &s);
+    gb_claim_open(&c, &s);
+    CHECK(fd >= 0 && s.control == -1 && !gb_file_pass(&c, fd)); // nothing runs
+    struct gb_hint hint = front_queue(&f, 3);
+    CHECK(gb_claim_take(&c, &hint) && !gb_file_pass(&c, fd)); // there is no socket
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    s.control = pair[0];
+    CHECK(!gb_file_pass(&c, -2)); // not even a message without a descriptor
+    CHECK(gb_file_pass(&c, fd) && gb_receive(pair[1], &p) == 1);
+    CHECK(p.message.kind == GB_MSG_FILE && p.message.size == 0 && p.descriptors == 1);
+    CHECK(p.message.a == 3 && p.message.b == atomic_load(&f.stream[3].word) && p.message.b == c.word);
+    gb_packet_drop(&p);
+    front_set(&f, 3, GB_CLOSED);
+    CHECK(!gb_file_pass(&c, fd)); // the client is gone
+    close(pair[1]);
+    hint = front_queue(&f, 4);
+    gb_claim_finish(&c, GB_FINISHED);
+    CHECK(gb_claim_take(&c, &hint) && !gb_file_pass(&c, fd)); // so is the front
+    gb_claim_finish(&c, GB_FINISHED);
+    close(pair[0]);
+    close(fd);
+    gb_claim_close(&c);
+    front_close(&f);
+}
+
 #define RUN(test)                                                                                                      \
     do {                                                                                                               \
         test();                                                                                                        \
@@ -569,5 +602,6 @@ int main(void)
     RUN(news_to_the_worker_are_taken_once);
     RUN(messages_carry_settings_and_descriptors);
     RUN(a_long_failure_keeps_its_end);
+    RUN(a_file_is_passed_for_the_claim_that_runs);
     return 0;
 }

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "front.h"
+#include "../control.h"
 #include "../python_api.h"
 #include "../wsgi.h"
 
@@ -18,6 +20,8 @@ enum { STREAM = 5 };
 static struct front front;
 static struct gb_segment segment;
 static struct gb_claim claim;
+static uint64_t ran; // the word of the last request
+static int control;  // the front's end
 
 // What the client does during a request; all of it is set before its thread starts.
 static struct client {
@@ -30,6 +34,14 @@ static struct client {
     size_t taken, room;
 } client;
 
+static void open_control(void)
+{
+    int pair[2];
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    control = pair[0];
+    segment.control = pair[1];
+}
+
 // Makes the bridge and prepares `application`. NULL, or why not.
 SHOWN const char *test_open(const char *helper, const char *application, const char *directory)
 {
@@ -40,6 +52,7 @@ SHOWN const char *test_open(const char *helper, const char *application, const c
     if (front.base == NULL) {
         front_open(&front, &segment);
         gb_claim_open(&claim, &segment);
+        open_control();
         if (gb_python_bind(NULL, error, sizeof error) != 0)
             return error;
         if (gb_python_module("_gobridge", helper) != 0)
@@ -106,6 +119,7 @@ SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int e
     give();
     struct gb_hint hint = front_queue(&front, STREAM);
     CHECK(gb_claim_take(&claim, &hint));
+    ran = claim.word;
     if (alive)
         CHECK(pthread_create(&thread, NULL, live, NULL) == 0);
     gb_wsgi_run(&claim);
@@ -119,6 +133,30 @@ SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int e
     *response = client.response;
     *response_size = client.taken;
     return atomic_load(&front.stream[STREAM].outcome);
+}
+
+// The descriptor that the last request has sent, for the caller to close; -1: none.
+SHOWN int test_file(void)
+{
+    static struct gb_packet packet;
+    char none;
+    if (recv(control, &none, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        return -1;
+    CHECK(gb_receive(control, &packet) == 1);
+    CHECK(packet.message.kind == GB_MSG_FILE && packet.message.size == 0 && packet.descriptors == 1);
+    CHECK(packet.message.a == STREAM && packet.message.b == ran && ran >> GB_STATE_SHIFT == GB_RUNNING);
+    return gb_packet_take(&packet, 0);
+}
+
+// Closes the front's end of the control socket, or makes a new one.
+SHOWN void test_control(int open)
+{
+    close(control);
+    control = -1;
+    if (!open)
+        return;
+    close(segment.control);
+    open_control();
 }
 
 // Bytes that the running request has written so far.

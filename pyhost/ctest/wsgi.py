@@ -19,6 +19,7 @@ import wsgi_front
 from wsgi_cases import (BIG, CASES, Closing, exits, generator, replaced, returning, simple, too_late, twice,
                         writer)
 from wsgi_front import ABORTED, HERE, STAYS, Captured, application, ask, check, library, request, use
+from wsgi_files import files, files_that_are_read
 from wsgi_threads import (a_client_that_leaves, a_thread_of_the_application_reads, nested_calls,
                           objects_outlive_their_request, other_threads_run_meanwhile, signals_are_handled)
 
@@ -335,7 +336,8 @@ def speed():
 
 TESTS = [table, environ_is_right, many_names, blocks_are_sent_before_the_next_is_asked_for, close_is_called_once,
          a_client_that_leaves, signals_are_handled, other_threads_run_meanwhile, objects_outlive_their_request,
-         a_thread_of_the_application_reads, nested_calls, errors_stream, errors_are_told_without_sys_stderr, file_wrapper, the_validator_is_content,
+         a_thread_of_the_application_reads, nested_calls, errors_stream, errors_are_told_without_sys_stderr, file_wrapper,
+         files, files_that_are_read, the_validator_is_content,
          nothing_is_left, fails_to_load]
 
 

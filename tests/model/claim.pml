@@ -45,6 +45,17 @@ byte hand_stream[WORKERS];
 byte old_word[WORKERS];   /* an object of the application that outlived its request */
 byte old_stream[WORKERS];
 
+#ifdef FILES
+/* An answer may name a file (a FILE record), whose descriptor goes through the worker's
+ * socket before: which stream and word it is for, and the name of the request as what
+ * the file is. One message fills a socket. Only one worker is given requests here. */
+byte said_word[WORKERS];
+byte said_stream[WORKERS];
+byte said_name[WORKERS];
+bool names_file[STREAMS];
+byte file[STREAMS];   /* held by the front; 0: none */
+#endif
+
 /* The front's. */
 #define AWAY 0
 #define LINE 1
@@ -89,6 +100,12 @@ inline age_sequences(s)
             :: old_word[each] != 0 && old_stream[each] == s -> old_word[each] = 0; old_stream[each] = 0
             :: else
             fi;
+#ifdef FILES
+            if
+            :: said_word[each] != 0 && said_stream[each] == s -> said_word[each] = WORD(RUNNING, each, 0)
+            :: else
+            fi;
+#endif
             each++
         :: else -> break
         od;
@@ -114,6 +131,16 @@ inline age_names(c)
             :: answer[each] == NAME(c, 1) -> answer[each] = NAME(c, 0)
             :: else
             fi;
+#ifdef FILES
+            if
+            :: file[each] == NAME(c, 1) -> file[each] = NAME(c, 0)
+            :: else
+            fi;
+            if
+            :: said_name[each] == NAME(c, 1) -> said_name[each] = NAME(c, 0)
+            :: else
+            fi;
+#endif
             each++
         :: else -> break
         od;
@@ -124,11 +151,39 @@ inline age_names(c)
 #ifdef MUTANT_PUT_WITHOUT_ROOM
 #define ROOM(w) true
 #else
+#ifdef FILES
+#define ROOM(w) ((w) == 0 && WAITED(w) < ENTRIES)
+#else
 #define ROOM(w) (WAITED(w) < ENTRIES)
 #endif
+#endif
 
+#ifdef FILES
+#define ASKED(s) (slot[s] != NOBODY && client[CLIENT(name[s])] == PLACED && name[s] == NAME(CLIENT(name[s]), 1))
+#define NAMED(s) (names_file[s] && ASKED(s))
+#ifdef MUTANT_FILE_ANY_SEQUENCE
+#define FOR_THIS(s, w) (STATE(word[s]) >= RUNNING && slot[s] == (w))
+#else
+#define FOR_THIS(s, w) (STATE(word[s]) >= RUNNING && AS(word[s], RUNNING) == said_word[w])
+#endif
+
+/* The front takes what lies in the socket of worker w. */
+inline hear(w)
+{
+    if
+    :: ASKED(said_stream[w]) && FOR_THIS(said_stream[w], w) && file[said_stream[w]] == 0 ->
+file_held:
+        file[said_stream[w]] = said_name[w]
+    :: else /* it is closed */
+    fi;
+    said_word[w] = 0; said_stream[w] = 0; said_name[w] = 0
+}
+#define MOVABLE(s) false
+#else
+#define NAMED(s) false
 #define MOVABLE(s) (!ending && slot[s] != NOBODY && STATE(word[s]) == QUEUED && ROOM(1 - slot[s]))
-#define FINISHED(s) (slot[s] != NOBODY && STATE(word[s]) == DONE)
+#endif
+#define FINISHED(s) (slot[s] != NOBODY && STATE(word[s]) == DONE && !NAMED(s))
 #define IN_LINE (client[0] == LINE || client[1] == LINE)
 
 #define PLACE 1
@@ -198,6 +253,34 @@ closed_set:
             fi;
             client[c] = AWAY
 
+#ifdef FILES
+        /* Somebody listens to the workers, */
+        :: said_word[0] != 0 || said_word[1] != 0 ->
+            if
+            :: said_word[0] != 0 -> w = 0
+            :: said_word[1] != 0 -> w = 1
+            fi;
+            hear(w)
+
+        /* and who comes to the record takes the file. */
+        :: NAMED(0) || NAMED(1) ->
+            if
+            :: NAMED(0) -> s = 0
+            :: NAMED(1) -> s = 1
+            fi;
+#ifndef MUTANT_FILE_NOT_FETCHED
+            w = slot[s];
+            if
+            :: file[s] == 0 && said_word[w] != 0 ->
+file_fetched:
+                hear(w)
+            :: else
+            fi;
+#endif
+            assert(file[s] == name[s]); /* it is there, and the one that the answer is of */
+            file[s] = 0; names_file[s] = false
+#endif
+
         /* A worker is through with a stream. */
         :: FINISHED(0) || FINISHED(1) ->
             if
@@ -249,6 +332,13 @@ reuse:
 free:
             word[s] = AS(word[s], FREE);
             name[s] = 0; answer[s] = 0; slot[s] = NOBODY;
+#ifdef FILES
+            names_file[s] = false;
+#ifndef MUTANT_FILE_KEPT
+file_dropped:
+            file[s] = 0;
+#endif
+#endif
             room_made = IN_LINE;
             act = 0
         :: else
@@ -343,6 +433,25 @@ claimed:
         :: else
         fi
     }
+#ifdef FILES
+    if
+    :: true /* an answer without a file */
+#ifdef MUTANT_FILE_AFTER_RECORD
+    :: names_file[hand_stream[me]] = true;
+        atomic {
+            said_word[me] == 0 ->
+            said_word[me] = hand_word[me]; said_stream[me] = hand_stream[me]; said_name[me] = answer[hand_stream[me]]
+        }
+#else
+    :: atomic {
+            said_word[me] == 0 ->
+            said_word[me] = hand_word[me]; said_stream[me] = hand_stream[me]; said_name[me] = answer[hand_stream[me]]
+        }
+file_sent:
+        names_file[hand_stream[me]] = true
+#endif
+    fi;
+#endif
 outcome_stored:
     atomic {
         assert(word[hand_stream[me]] == hand_word[me]); /* a running stream is never taken */
@@ -372,6 +481,9 @@ end_judge:
         assert(STATE(word[0]) == FREE && STATE(word[1]) == FREE);
         assert(slot[0] == NOBODY && slot[1] == NOBODY);
         assert(WAITED(0) == 0 && WAITED(1) == 0)
+#ifdef FILES
+        ; assert(said_word[0] == 0 && said_word[1] == 0 && file[0] == 0 && file[1] == 0)
+#endif
     }
 }
 

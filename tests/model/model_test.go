@@ -17,7 +17,7 @@ var models = []struct {
 	name     string
 	variants []string
 }{
-	{"claim", nil},
+	{"claim", []string{"FILES"}},
 	{"news", []string{"SAME_WORD"}},
 	{"pipes", nil},
 	{"death", []string{"MOVES"}},

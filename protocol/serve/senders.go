@@ -1,0 +1,152 @@
+package serve
+
+import (
+	"slices"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The senders are the goroutines that wait for disks. There are few: when a disk hangs,
+// the files on it wait, and so do those behind them, but nothing else does.
+type senders struct {
+	mu      sync.Mutex
+	queue   []*transfer
+	running int
+}
+
+const mostSenders = 8
+
+// give has the next part of a transfer be sent. It comes back through its reactor.
+func (s *senders) give(t *transfer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = append(s.queue, t)
+	if s.running < mostSenders {
+		s.running++
+		go s.run()
+	}
+}
+
+// withdraw takes a transfer back that no sender has begun.
+func (s *senders) withdraw(t *transfer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.queue, t)
+	if i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
+	}
+	return i >= 0
+}
+
+func (s *senders) next() *transfer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.running--
+		return nil
+	}
+	t := s.queue[0]
+	s.queue = slices.Delete(s.queue, 0, 1)
+	return t
+}
+
+func (s *senders) run() {
+	for t := s.next(); t != nil; t = s.next() {
+		t.sendPart()
+		t.reactor.handBack(t)
+	}
+}
+
+// handBack gives a transfer back to its reactor, or ends it when there is no reactor any
+// more. A sender calls it.
+func (r *reactor) handBack(t *transfer) {
+	r.mail.Lock()
+	over := r.over
+	if !over {
+		r.sent = append(r.sent, t)
+		r.waiting.Store(true)
+	}
+	r.mail.Unlock()
+	if over {
+		t.release()
+		return
+	}
+	r.rouse()
+}
+
+// sendPart sends what the socket takes, up to a part. The file's last byte sent, it is
+// closed here, where it may take its time.
+func (t *transfer) sendPart() {
+	t.sent, t.result, t.errno = 0, partSent, 0
+	for t.left > 0 && t.sent < transferPart && t.result == partSent {
+		t.sendSome(int(min(t.left, transferPart-t.sent)))
+	}
+	if t.left == 0 {
+		unix.Close(t.file)
+		t.file = -1
+	}
+}
+
+// sendSome sends up to n bytes.
+func (t *transfer) sendSome(n int) {
+	sent, errno := 0, unix.Errno(0)
+	if t.copies {
+		sent, errno = copyFile(t.socket, t.file, t.offset, n)
+	} else {
+		sent, errno = sendFile(t.socket, t.file, t.offset, n)
+	}
+	switch {
+	case errno == unix.EINTR:
+	case errno == unix.EAGAIN:
+		t.result = socketFull
+	case !t.copies && (errno == unix.EINVAL || errno == unix.ENOSYS || errno == unix.EOVERFLOW):
+		t.copies = true // by hand, then
+	case errno != 0 && ofFile(errno):
+		t.result, t.errno = fileBroken, errno
+	case errno != 0:
+		t.result = clientGone
+	case sent == 0:
+		t.result = fileShorter
+	}
+	t.offset += int64(sent)
+	t.left -= int64(sent)
+	t.sent += int64(sent)
+}
+
+// ofFile tells errors of reading a file from those of a socket.
+func ofFile(errno unix.Errno) bool {
+	switch errno {
+	case unix.EIO, unix.EBADF, unix.EINVAL, unix.ESTALE, unix.EISDIR, unix.EOVERFLOW, unix.EACCES, unix.EPERM, unix.ENODATA, unix.ENOMEM:
+		return true
+	}
+	return false
+}
+
+// sendFile has the kernel send bytes of a file. The scheduler is told: it can take long.
+// The file's own position, which the application shares, stays.
+func sendFile(socket, file int, offset int64, n int) (int, unix.Errno) {
+	sent, _, errno := unix.Syscall6(unix.SYS_SENDFILE, uintptr(socket), uintptr(file),
+		uintptr(unsafe.Pointer(&offset)), uintptr(n), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(sent), 0
+}
+
+// copyFile does the same for files whose system cannot.
+func copyFile(socket, file int, offset int64, n int) (int, unix.Errno) {
+	b := make([]byte, min(n, 64<<10))
+	got, _, errno := unix.Syscall6(unix.SYS_PREAD64, uintptr(file), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(offset), 0, 0)
+	if errno != 0 {
+		if errno == unix.EAGAIN {
+			errno = unix.EIO // it is the file that has nothing to give
+		}
+		return 0, errno
+	}
+	if got == 0 {
+		return 0, 0
+	}
+	return send(socket, b[:got])
+}
