@@ -8,6 +8,7 @@ killed right after it.
 
 import hashlib
 import os
+import tempfile
 import threading
 import time
 from urllib.parse import parse_qs
@@ -57,6 +58,25 @@ class Answer:
         note("E", self.nonce)
 
 
+class NotedFile:
+    """A file that notes its close. Its read() is the file's own, so it can be sent as one."""
+
+    def __init__(self, nonce, file):
+        self.nonce, self.file, self.read = nonce, file, file.read
+
+    def close(self):
+        self.file.close()
+        note("E", self.nonce)
+
+
+def file_of(nonce, size):
+    """A temporary file of a pattern, a part of it read already."""
+    file = tempfile.TemporaryFile(buffering=0)
+    file.write(b"read already" + pattern(nonce, size))
+    file.seek(12)
+    return NotedFile(nonce, file)
+
+
 def pieces_of(kind, nonce, size, environ):
     """The body and its length, if that is known beforehand."""
     if kind == "echo":
@@ -89,6 +109,9 @@ def application(environ, start_response):
     query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
     nonce, kind = query["nonce"], environ["PATH_INFO"].strip("/")
     note("B", nonce)
+    if kind == "file":
+        start_response("200 OK", [("X-Nonce", nonce)])
+        return environ["wsgi.file_wrapper"](file_of(nonce, int(query["size"])))
     pieces, length = pieces_of(kind, nonce, int(query.get("size", 0)), environ)
     headers = [("Content-Type", "application/octet-stream"), ("X-Nonce", nonce)]
     if length is not None:

@@ -73,7 +73,7 @@ func (c *client) next() *request {
 	if !c.mixed {
 		return r
 	}
-	switch c.random.IntN(6) {
+	switch c.random.IntN(7) {
 	case 0:
 		r.kind = "sleep"
 	case 1, 2:
@@ -82,6 +82,8 @@ func (c *client) next() *request {
 		r.kind, r.size = "download", c.random.IntN(400_000)
 	case 4:
 		r.kind, r.size = "stream", c.random.IntN(100_000)
+	case 5:
+		r.kind, r.size = "file", 10_000+c.random.IntN(1_000_000)
 	}
 	r.slow = c.random.IntN(2) == 0
 	return r

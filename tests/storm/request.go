@@ -57,7 +57,13 @@ func (r *request) wire() string {
 
 // lengthKnown says whether the application tells the answer's length beforehand. Else only
 // the last chunk shows that it is whole.
-func (r *request) lengthKnown() bool { return r.kind != "upload" && r.kind != "stream" }
+func (r *request) lengthKnown() bool {
+	return r.kind != "upload" && r.kind != "stream" && (r.kind != "file" || r.size >= shortestFile)
+}
+
+// shortestFile is what a file must have to be sent as one: a pipe's size. A shorter one is
+// read, and nobody says its length.
+const shortestFile = 64 << 10
 
 // send writes the request, the body in pieces.
 func (r *request) send(w io.Writer) error {
@@ -98,7 +104,7 @@ func (r *request) want() []byte {
 	case "upload":
 		sum := sha256.Sum256(pattern(r.nonce, r.size))
 		return fmt.Appendf(nil, "%s %d %x", r.nonce, r.size, sum)
-	case "download", "stream":
+	case "download", "stream", "file":
 		return pattern(r.nonce, r.size)
 	}
 	return []byte(r.nonce)
