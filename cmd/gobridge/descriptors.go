@@ -10,14 +10,17 @@ const (
 	reactorDescriptors = 3
 )
 
+// connectionDescriptors are a connection's: its socket, and a file that it is sent.
+const connectionDescriptors = 2
+
 // boundConnections is how many connections there may be when limit descriptors may be
 // open: those of the settings, or fewer.
 func (s *settings) boundConnections(limit uint64) int {
 	spare := spareDescriptors + workerDescriptors*s.workers + reactorDescriptors*s.reactors + len(s.bind)
-	if limit >= uint64(s.connections)+uint64(spare) {
+	if limit >= uint64(connectionDescriptors*s.connections)+uint64(spare) {
 		return s.connections
 	}
-	return max(int(limit)-spare, int(limit)/4, 1)
+	return max((int(limit)-spare)/connectionDescriptors, int(limit)/4, 1)
 }
 
 // openFiles is how many descriptors this process may have open. The Go runtime has raised

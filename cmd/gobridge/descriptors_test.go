@@ -9,7 +9,7 @@ func TestBoundConnections(t *testing.T) {
 		files uint64
 		want  int
 	}{
-		{1 << 62, 10000}, {10000 + spare, 10000}, {10000 + spare - 1, 9999}, {1024, 1024 - int(spare)}, {64, 16}, {2, 1},
+		{1 << 62, 10000}, {20000 + spare, 10000}, {20000 + spare - 2, 9999}, {1024, (1024 - int(spare)) / 2}, {64, 16}, {2, 1},
 	} {
 		if got := s.boundConnections(c.files); got != c.want {
 			t.Errorf("with %d files: %d connections, want %d", c.files, got, c.want)
