@@ -83,12 +83,24 @@ func unpack(dir string, content []byte) (string, error) {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(file.Name(), path)
+		err = place(file.Name(), path, content)
 	}
 	if err != nil {
 		return "", err
 	}
 	return path, nil
+}
+
+// place gives the new file its name, unless somebody else's with the same content has it
+// by now: who holds that one would hold a file that no name leads to any more.
+func place(from, path string, content []byte) error {
+	if err := os.Link(from, path); err == nil {
+		return nil
+	}
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
+		return nil
+	}
+	return os.Rename(from, path) // over a broken one, or where there are no links
 }
 
 // hold opens the file and locks it for reading. It is os.ErrNotExist when the file has been
