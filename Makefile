@@ -118,6 +118,10 @@ storm-short:
 	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 2s $(LAST)"
 	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"
 
+.PHONY: preload-figures
+preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
+	go run ./tests/preload
+
 .PHONY: bench
 bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
 	@scripts/setup bench

@@ -141,7 +141,7 @@ def descriptor(fd, target):
         return [("pipe", "")]
     if kind == "anon_inode":
         rest = rest.strip("[]")
-        return [("epoll", "epoll")] if rest == "eventpoll" else [("kernel", rest)]
+        return [("epoll", "")] if rest == "eventpoll" else [("kernel", rest)]
     return on_disk(fd, target)
 
 
