@@ -30,8 +30,11 @@ type Config struct {
 	Streams  int // requests that workers have or whose answers are on their way; 0: DefaultStreams
 	PipeSize int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
 
-	QueueTimeout time.Duration // for a worker to begin a request; 0: no limit
-	StartTimeout time.Duration // for a worker to import the application; 0: no limit
+	QueueTimeout   time.Duration // for a worker to begin a request; 0: no limit
+	StartTimeout   time.Duration // for a worker to import the application; 0: no limit
+	RequestTimeout time.Duration // for a worker to run a request; 0: no limit
+	SlowRequest    time.Duration // for a request to run before it is told where it is; 0: never
+
 	GracefulTime time.Duration // for what an old generation runs to finish after a reload; 0: no limit
 
 	Log zerolog.Logger
@@ -88,6 +91,7 @@ func Start(c Config) (*Bridge, error) {
 	}
 	go b.reaper.run(b.over, reapIdle)
 	go b.dispatch.housekeep(b.over)
+	go b.watchRuns(b.over)
 	g.start()
 	if err := g.firstReady(); err != nil {
 		b.end()

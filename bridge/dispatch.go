@@ -31,6 +31,7 @@ type slot struct {
 	doorbell    int
 	incarnation uint32 // of the worker that requests are put for; 0: none has been ready yet
 	open        bool   // requests may be put
+	expired     bool   // a request ran past its time limit: the worker is to be killed
 	capacity    int    // streams in flight at most
 	inflight    int
 	worker      *worker // the last one that was open

@@ -25,6 +25,7 @@ const (
 	Aborted               // the application failed: the response must be seen to be cut
 	Lost                  // the worker died while it ran the request
 	Overdue               // no worker began it before the queue deadline
+	Overrun               // it ran past its time limit
 )
 
 // Exchange is one request and its response. A connection owns one and uses it for
@@ -45,7 +46,7 @@ type Exchange struct {
 	head  []byte // the request head, or what of it is not in the pipe yet
 	kept  []byte // memory for head
 	ended bool   // EndBody was called
-	fail  State  // Lost, Overdue, or Aborted for a worker that made no sense
+	fail  State  // Lost, Overdue, Overrun, or Aborted for a worker that made no sense
 	done  bool   // the worker is through with the stream
 	in    incoming
 }

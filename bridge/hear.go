@@ -96,6 +96,8 @@ func (g *generation) hear(s *slot, w *worker, fd int) error {
 			g.bridge.log.Debug().Int("pid", w.pid).Uint64("stream", m.A).Msg("a worker sent a file that nobody waits for")
 		}
 		return nil
+	case pyhost.MsgStacked:
+		w.evidence.answer(string(m.Payload))
 	case pyhost.MsgReady:
 		g.open(s, w)
 	case pyhost.MsgFailed:

@@ -9,13 +9,13 @@ import (
 
 // How requests get from one generation to the next.
 
-// recall takes back those of this reactor's requests that a generation's workers have not
-// begun, and puts them into the line at their old places.
-func (p *Port) recall(g *generation) {
+// recall takes back those of this reactor's requests that workers have not begun, and puts
+// them into the line at their old places.
+func (p *Port) recall(slots ...*slot) {
 	d := &p.bridge.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, s := range g.slots {
+	for _, s := range slots {
 		for r := s.first; r != nil; {
 			next := r.next
 			if r.owner.Load() == p && r.x != nil && r.takeBack() {

@@ -310,7 +310,9 @@ func (p *Port) sweepOne(s *slot, r *run) *Exchange {
 		return nil
 	default:
 		r.free() //gb:step sweep_lost
-		x.fail = Lost
+		if x.fail == Waiting {
+			x.fail = Lost
+		}
 		s.lost = append(s.lost, x.client.Describe())
 		return x
 	}

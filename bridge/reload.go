@@ -129,7 +129,7 @@ func (b *Bridge) takeOver(g *generation) (old *generation) {
 	d.mu.Lock()
 	old, d.gen = d.gen, g
 	d.mu.Unlock()
-	b.everywhere(func(p *Port) { p.recall(old) })
+	b.everywhere(func(p *Port) { p.recall(old.slots...) })
 	old.enter(draining)
 	return old
 }

@@ -25,6 +25,7 @@ type run struct {
 	dirty      bool  // its pages may be there
 	queuedFor  *slot // by this word
 	file       heldFile
+	watched    watched
 }
 
 func (r *run) shared() *pyhost.Stream { return r.gen.seg.stream(r.stream) }

@@ -21,7 +21,7 @@ type GenerationStatus struct {
 type WorkerStatus struct {
 	Slot     int       // from 1
 	Pid      int       // 0: there is none at this moment
-	State    string    // starting, ready, draining; waiting: a crash loop holds the next one up
+	State    string    // starting, ready, draining; expired: a request ran past its time limit; waiting: a crash loop holds the next one up
 	Since    time.Time // of ready, or of the last death
 	Running  int       // requests that it has
 	Finished uint64    // by this worker
@@ -52,6 +52,7 @@ func (g *generation) workerStatus(s *slot) WorkerStatus {
 	d := &g.bridge.dispatch
 	d.mu.Lock()
 	out.Running, out.Finished = s.inflight, s.finished
+	expired := s.expired
 	d.mu.Unlock()
 	w := g.workers[s]
 	switch {
@@ -65,6 +66,9 @@ func (g *generation) workerStatus(s *slot) WorkerStatus {
 		}
 		if g.phase == draining {
 			out.State = string(draining)
+		}
+		if expired {
+			out.State = "expired"
 		}
 	}
 	return out

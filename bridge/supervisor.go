@@ -81,8 +81,9 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	}
 	listened := make(chan struct{})
 	go func() { g.listen(s, w); close(listened) }()
-	limit := g.limitStart(w)
+	limit := g.limitStart(s, w)
 	how, err := w.wait()
+	w.evidence.answer("it has died")
 	stopTimer(limit)
 	<-listened
 	lost, finished := g.bury(s)
@@ -92,8 +93,8 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	s.since = time.Now()
 	g.mu.Unlock()
 	g.bridge.reaper.forget(w.pid)
-	w.close()
-	return finished, g.report(w, how, lost, err)
+	defer w.close()
+	return finished || w.expired, g.report(w, how, lost, err)
 }
 
 // fork makes a worker for the slot and sets it up.
@@ -175,21 +176,40 @@ func startError(err error) error {
 	return err
 }
 
-// limitStart kills a worker that is not ready in time.
-func (g *generation) limitStart(w *worker) *time.Timer {
+// limitStart kills a worker that is not ready in time, having asked where it is; or a
+// template, which has no slot.
+func (g *generation) limitStart(s *slot, w *worker) *time.Timer {
 	limit := g.bridge.config.StartTimeout
 	if limit <= 0 {
 		return nil
 	}
 	return time.AfterFunc(limit, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if !w.ready.IsZero() {
+		if !g.isLate(s, w) {
 			return
 		}
-		w.late = true
-		g.kill(w)
+		var file []int
+		if s == nil {
+			file = []int{w.evidence.fd}
+		}
+		stack := w.stacks(file...)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.starts(s, w) {
+			w.late, w.stack = true, stack
+			g.kill(w)
+		}
 	})
+}
+
+func (g *generation) isLate(s *slot, w *worker) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.starts(s, w)
+}
+
+// starts says whether a process is not ready yet. Called with the generation's mutex held.
+func (g *generation) starts(s *slot, w *worker) bool {
+	return (s == nil || g.workers[s] == w) && w.ready.IsZero()
 }
 
 // open lets requests come to a worker that is ready.
@@ -217,7 +237,7 @@ func (g *generation) bury(s *slot) (lost []string, finished bool) {
 	swept := make(chan struct{})
 	d.mu.Lock()
 	opened := s.incarnation != 0
-	s.open, s.incarnation, s.acks, s.swept, s.lost = false, 0, 0, swept, nil
+	s.open, s.expired, s.incarnation, s.acks, s.swept, s.lost = false, false, 0, 0, swept, nil
 	d.mu.Unlock()
 	if !opened {
 		return nil, false
@@ -238,26 +258,41 @@ func (g *generation) report(w *worker, how death, lost []string, err error) erro
 		log.Error().Err(err).Msg("how a worker ended is not known")
 		return err
 	}
-	if f := w.failure; f != nil {
-		if g.loud.Load() {
-			log.Error().Int("pid", w.pid).Msg("a worker could not start: " + f.Text)
-		}
-		return f
-	}
-	failure := g.failureOf(w, how)
 	event := log.Error().Int("pid", w.pid)
 	if len(lost) > 0 {
 		event = event.Strs("requests", lost)
 	}
+	if f := w.failure; f != nil {
+		if g.loud.Load() {
+			event.Msg(g.whatFailed(w) + f.Text)
+		}
+		return f
+	}
+	failure := g.failureOf(w, how)
+	if stack := w.evidence.take(); stack != "" {
+		event = event.Str(StackField, stack)
+	}
 	switch {
 	case g.stopping() && len(lost) == 0 && (how == death{} || g.givenUp()):
 		log.Debug().Int("pid", w.pid).Msg(failure.Text)
-	case g.stopping():
+	case g.stopping() && !w.expired:
 		event.Msgf("worker %d %v while it finished its last requests", w.pid, how)
+	case g.stopping():
+		event.Msg(failure.Text)
 	case g.loud.Load(), failure.killed:
 		event.Msg(failure.Text + "; another one takes its place")
 	}
 	return failure
+}
+
+// whatFailed is what a worker that told why it ends could not go on with.
+func (g *generation) whatFailed(w *worker) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if w.ready.IsZero() {
+		return "a worker could not start: "
+	}
+	return "a worker could not go on, and another one takes its place: "
 }
 
 // failureOf is a worker's end as who waits for its start is told it.
@@ -268,10 +303,15 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 	switch {
 	case w.late:
 		text = fmt.Sprintf("worker %d was not ready after %v and was killed; give it more time with --start-timeout", w.pid, g.bridge.config.StartTimeout)
+		if w.stack != "" {
+			text += ". Its stack:\n" + w.stack
+		}
+	case w.expired:
+		text = fmt.Sprintf("worker %d was killed because a request ran longer than --request-timeout %v", w.pid, g.bridge.config.RequestTimeout)
 	case w.ready.IsZero():
 		text += " before it was ready"
 	case !g.loud.Load():
 		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}
-	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late}
+	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late && !w.expired}
 }

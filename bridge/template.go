@@ -124,7 +124,7 @@ func (t *template) decided(w *worker, forkable bool, reasons string) *worker {
 
 // awaitImport waits for IMPORTED. When there is an error, the process is dead and reaped.
 func (t *template) awaitImport(w *worker) (imported pyhost.Message, err error) {
-	limit := t.gen.limitStart(w)
+	limit := t.gen.limitStart(nil, w)
 	defer stopTimer(limit)
 	for {
 		m, fds, err := w.receive()
@@ -134,6 +134,9 @@ func (t *template) awaitImport(w *worker) (imported pyhost.Message, err error) {
 			if !t.late(w) { // else it has been killed just now
 				return m, nil
 			}
+			continue
+		case err == nil && m.Kind == pyhost.MsgStacked:
+			w.evidence.answer(string(m.Payload))
 			continue
 		case err == nil && m.Kind == pyhost.MsgFailed:
 			w.failure = &StartError{Text: string(m.Payload), Code: int(m.B)}

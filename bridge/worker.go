@@ -20,6 +20,7 @@ type worker struct {
 	pid         int
 	pidfd       *os.File
 	control     *os.File
+	evidence    *evidence
 	failure     *StartError // what it said when it could not start
 	slot        *slot       // whose requests it takes, once it is ready
 	hearing     hearing
@@ -27,6 +28,9 @@ type worker struct {
 	// Guarded by the generation's mutex.
 	ready time.Time // when it was; zero until then
 	late  bool      // it was killed because it was not ready in time
+	stack string    // where it was then
+
+	expired bool // it was killed because of a request's time limit
 }
 
 // greet takes over the socket of a process that has just been forked, and receives its
@@ -36,7 +40,12 @@ func greet(fd int, incarnation uint32) (*worker, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("prepare a worker's socket: %w", err)
 	}
-	w := &worker{incarnation: incarnation, control: os.NewFile(uintptr(fd), "worker")}
+	evidence, err := newEvidence()
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	w := &worker{incarnation: incarnation, control: os.NewFile(uintptr(fd), "worker"), evidence: evidence}
 	m, fds, err := w.receive()
 	switch {
 	case err != nil:
@@ -53,6 +62,7 @@ func greet(fd int, incarnation uint32) (*worker, error) {
 			unix.Close(fd)
 		}
 		w.control.Close()
+		w.evidence.close()
 		return nil, err
 	}
 	w.pid, w.pidfd = int(m.A), os.NewFile(uintptr(fds[0]), "pidfd")
@@ -91,7 +101,8 @@ func (w *worker) send(m *pyhost.Message, fds ...int) error {
 	return err
 }
 
-// setup gives the worker its segment, its doorbells and the application's name.
+// setup gives the worker its segment, its doorbells, its file for evidence and the
+// application's name.
 func (w *worker) setup(g *generation, s *slot) error {
 	shared := s.gen.seg.worker(s.index)
 	atomic.StoreUint32(&shared.Put, 0)
@@ -102,6 +113,7 @@ func (w *worker) setup(g *generation, s *slot) error {
 	for _, p := range g.bridge.ports {
 		fds = append(fds, p.doorbell)
 	}
+	fds = append(fds, w.evidence.fd)
 	return w.send(&pyhost.Message{Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
 		Payload: pyhost.Settings(g.bridge.config.forImport()...)}, fds...)
 }
@@ -192,4 +204,5 @@ func (w *worker) wait() (death, error) {
 func (w *worker) close() {
 	w.control.Close()
 	w.pidfd.Close()
+	w.evidence.close()
 }

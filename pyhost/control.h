@@ -32,10 +32,12 @@ enum {
     GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket. Answered by SPAWNED
     // front to worker, and once to a template that may not be forked: it becomes the worker of its own incarnation
     GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
-                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells. Who was
-                      // imported in a template has its settings, and takes only the rest
+                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells,
+                      // a file for evidence. Who was imported in a template has its settings, and takes only the rest
     GB_MSG_STOPPING = 6, // the server is about to stop, and DRAIN is to come: call the application's SIGTERM handler
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves
+    GB_MSG_STACKS = 7, // write the stack of every thread into the file for evidence. Answered by STACKED. To a template
+                       // while it imports, too; it has no such file yet: descriptors: the file
     // zygote to front
     GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it
     // zygote or template to front
@@ -49,6 +51,7 @@ enum {
     GB_MSG_READY = 18, // the application is imported; requests may come
     GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the one GB_RECORD_FILE of
                        // this response, which is written after this was sent
+    GB_MSG_STACKED = 22, // a: 1 if the stacks are written, else 0; payload: why not
     // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };

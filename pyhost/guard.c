@@ -11,7 +11,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define GUARD_STACK ((size_t)256 << 10) // it calls nothing deep
+#include "control.h"
+#include "python_api.h"
+
+#define GUARD_STACK ((size_t)1 << 20) // faulthandler is called on it
+
+static struct gb_packet packet; // the guard's
 
 static struct {
     int control;
@@ -19,16 +24,36 @@ static struct {
     pthread_t thread;
 } guard = {.control = -1, .stop = -1};
 
+// Takes the GIL, for as long as it is not given up for ever: who asks waits only so long.
+static void show_stacks(void)
+{
+    struct gb_message stacked = {.kind = GB_MSG_STACKED, .a = 1};
+    int fd = gb_packet_take(&packet, 0);
+    int gil = gb_py.PyGILState_Ensure();
+    PyObject *own = gb_py.PyLong_FromSsize_t(fd);
+    gb_py.Py_DecRef(own != NULL ? gb_python_help("stacks", "O", own, NULL) : NULL);
+    gb_py.PyErr_Clear();
+    gb_py.Py_DecRef(own);
+    gb_py.PyGILState_Release(gil);
+    close(fd);
+    gb_send(guard.control, &stacked, NULL, -1);
+}
+
 static void *watch(void *unused)
 {
     struct pollfd both[] = {{.fd = guard.control, .events = POLLIN}, {.fd = guard.stop, .events = POLLIN}};
     prctl(PR_SET_NAME, "gb-guard");
-    while (poll(both, 2, -1) < 0 && errno == EINTR)
-        ;
-    // Until the import is over the front has nothing to say but that it ends.
-    if (both[0].revents != 0)
-        _exit(0);
-    return unused;
+    for (;;) {
+        if (poll(both, 2, -1) < 0 && errno == EINTR)
+            continue;
+        if (both[0].revents == 0)
+            return unused;
+        // Until the import is over the front wants to know where it hangs, or to end it.
+        if (gb_receive(guard.control, &packet) <= 0 || packet.message.kind != GB_MSG_STACKS)
+            _exit(0);
+        show_stacks();
+        gb_packet_drop(&packet);
+    }
 }
 
 const char *gb_guard_start(int control)

@@ -1,6 +1,6 @@
-// The guard of a template's import: a thread that never touches Python and ends the
-// process when its control socket does, or says anything. An application that hangs in
-// its import could not. It is gone before the template forks.
+// The guard of a template's import: a thread that ends the process when its control socket
+// does, or asks for that; an application that hangs in its import could not. It touches
+// Python only when the front asks where the import is. It is gone before the template forks.
 #ifndef GB_GUARD_H
 #define GB_GUARD_H
 

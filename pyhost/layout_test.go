@@ -46,6 +46,7 @@ var constants = map[string]uint64{
 	"GB_MSG_BOOT": MsgBoot, "GB_MSG_SPAWN": MsgSpawn, "GB_MSG_SETUP": MsgSetup, "GB_MSG_DRAIN": MsgDrain, "GB_MSG_STOPPING": MsgStopping,
 	"GB_MSG_BOOTED": MsgBooted, "GB_MSG_HELLO": MsgHello, "GB_MSG_READY": MsgReady, "GB_MSG_FAILED": MsgFailed,
 	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile,
+	"GB_MSG_STACKS": MsgStacks, "GB_MSG_STACKED": MsgStacked,
 	"GB_MAX_MESSAGE": MaxMessage, "GB_MAX_DESCRIPTORS": MaxDescriptors,
 }
 
@@ -93,6 +94,20 @@ func TestConstants(t *testing.T) {
 				t.Errorf("%s: %s has no twin in layout.go or message.go", name, m[1])
 			}
 		}
+	}
+}
+
+// TestMessagesAreDistinct: two kinds that were added at the same time may have got one number.
+func TestMessagesAreDistinct(t *testing.T) {
+	names := map[uint64]string{}
+	for name, kind := range constants {
+		if !strings.HasPrefix(name, "GB_MSG_") {
+			continue
+		}
+		if other, taken := names[kind]; taken {
+			t.Errorf("%s and %s are both %d", name, other, kind)
+		}
+		names[kind] = name
 	}
 }
 

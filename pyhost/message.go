@@ -18,6 +18,7 @@ const (
 	MsgDrain    = 4
 	MsgStopping = 6
 	MsgTemplate = 5
+	MsgStacks   = 7
 	MsgBooted   = 16
 	MsgHello    = 17
 	MsgReady    = 18
@@ -25,6 +26,7 @@ const (
 	MsgSpawned  = 20
 	MsgImported = 21
 	MsgFile     = 24
+	MsgStacked  = 22
 )
 
 // MessageSize is struct gb_message, MaxMessage that and the longest payload,

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "crew.h"
 #include "drain.h"
+#include "evidence.h"
 #include "guard.h"
 #include "leave.h"
 #include "python_api.h"
@@ -31,9 +32,10 @@ static struct {
     int control;
     uint32_t incarnation;
     struct gb_segment segment;
+    int evidence; // descriptor of its file, until that is taken over
     struct gb_worker_settings settings;
     struct gb_packet packet; // the main thread's until the watcher starts, then the watcher's
-} worker = {.control = -1, .segment = {.doorbell = -1}};
+} worker = {.control = -1, .segment = {.doorbell = -1}, .evidence = -1};
 
 // ---- The ends.
 
@@ -52,6 +54,7 @@ static void let_go_of_descriptors(void)
 {
     gb_crew_left();
     gb_guard_left();
+    gb_evidence_left();
     close(worker.control);
     if (worker.segment.doorbell >= 0)
         close(worker.segment.doorbell);
@@ -88,8 +91,10 @@ static void *watch(void *unused)
             _exit(0); // the front is gone, or wants this worker to be
         if (worker.packet.message.kind == GB_MSG_STOPPING)
             gb_drain_tell();
-        if (worker.packet.message.kind == GB_MSG_DRAIN)
+        else if (worker.packet.message.kind == GB_MSG_DRAIN)
             gb_crew_drain(&worker.segment);
+        else if (worker.packet.message.kind == GB_MSG_STACKS)
+            gb_evidence_ask(worker.control);
         gb_packet_drop(&worker.packet);
     }
 }
@@ -149,9 +154,9 @@ static const char *read_settings(const struct gb_packet *p)
     return NULL;
 }
 
-// Descriptors: the segment, this worker's doorbell, each reactor's doorbell. The
-// segment's is closed here: the mapping is all that is needed.
-static const char *take_segment(void)
+// Descriptors: the segment, this worker's doorbell, each reactor's doorbell, the file for
+// evidence. The segment's is closed here: the mapping is all that is needed.
+static const char *take_descriptors(void)
 {
     struct gb_packet *p = &worker.packet;
     struct gb_segment *s = &worker.segment;
@@ -160,12 +165,13 @@ static const char *take_segment(void)
     close(fd);
     if (wrong != NULL)
         return wrong;
-    if (p->descriptors != 2 + s->reactors)
-        return "setup: number of doorbells";
+    if (p->descriptors != 3 + s->reactors)
+        return "setup: number of descriptors";
     s->control = worker.control;
     s->doorbell = gb_packet_take(p, 1);
     for (uint32_t r = 0; r < s->reactors; r++)
         s->reactor_doorbell[r] = gb_packet_take(p, 2 + r);
+    worker.evidence = gb_packet_take(p, 2 + s->reactors);
     return NULL;
 }
 
@@ -184,7 +190,7 @@ static const char *set_up(void)
     struct gb_packet *p = &worker.packet;
     if (p->message.kind != GB_MSG_SETUP || p->message.b != worker.incarnation)
         return "setup: not the message that was expected";
-    const char *wrong = take_segment();
+    const char *wrong = take_descriptors();
     gb_packet_drop(p);
     return wrong;
 }
@@ -267,6 +273,7 @@ void gb_worker_main(int control, uint32_t incarnation)
     fail_if(set_up());
     fail_if(read_settings(&worker.packet));
     fail_if(start_watcher());
+    gb_evidence_start(worker.evidence);
     import_application();
     serve();
 }
@@ -277,6 +284,7 @@ void gb_worker_forked(int control, uint32_t incarnation)
     fail_if(wait_for_setup());
     fail_if(set_up());
     fail_if(start_watcher());
+    gb_evidence_start(worker.evidence);
     gb_py.Py_DecRef(gb_python_help("reseed", NULL, NULL, NULL));
     gb_py.PyErr_Clear();
     serve();
@@ -288,5 +296,6 @@ void gb_worker_become(const struct gb_packet *setup)
     worker.packet = *setup;
     fail_if(set_up());
     fail_if(start_watcher());
+    gb_evidence_start(worker.evidence);
     serve();
 }

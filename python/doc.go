@@ -5,5 +5,6 @@
 // _gobridge.py finds the application and says what is wrong when it cannot, prints
 // tracebacks without the host's own lines, and has the objects of environ that need no
 // speed. _gobridge_preload.py looks at what the application's import has left behind, and
-// says whether the process may be forked.
+// says whether the process may be forked. _gobridge_evidence.py has Python's faulthandler write
+// where the front can read it.
 package python

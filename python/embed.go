@@ -8,6 +8,9 @@ var gobridge string
 //go:embed _gobridge_preload.py
 var preload string
 
+//go:embed _gobridge_evidence.py
+var evidence string
+
 // Helper is the sources of the helper's modules as the zygote wants them: of each its
 // name and its text, both ended by a NUL.
-var Helper = []byte("_gobridge\x00" + gobridge + "\x00_gobridge_preload\x00" + preload + "\x00")
+var Helper = []byte("_gobridge\x00" + gobridge + "\x00_gobridge_preload\x00" + preload + "\x00_gobridge_evidence\x00" + evidence + "\x00")

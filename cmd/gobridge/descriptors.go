@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 // could be replaced and no reload done while clients hold all there are.
 const (
 	spareDescriptors   = 48 // the process's own, and what comes and goes: control clients, files, a zygote
-	workerDescriptors  = 6  // socket, pidfd and doorbell, in two generations
+	workerDescriptors  = 8  // socket, pidfd, doorbell and evidence, in two generations
 	reactorDescriptors = 3
 )
 

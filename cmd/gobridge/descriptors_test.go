@@ -4,7 +4,7 @@ import "testing"
 
 func TestBoundConnections(t *testing.T) {
 	s := &settings{connections: 10000, workers: 4, reactors: 1, bind: []string{":8000"}}
-	spare := uint64(48 + 4*6 + 3 + 1)
+	spare := uint64(48 + 4*8 + 3 + 1)
 	for _, c := range []struct {
 		files uint64
 		want  int

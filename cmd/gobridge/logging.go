@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"gobridge/bridge"
 )
 
 // newLogger writes for people: a line for each event, coloured on a terminal. The function
@@ -28,8 +32,18 @@ func newLogger(out *os.File, level string) (zerolog.Logger, func(), error) {
 			}
 			return fmt.Sprint(message)
 		},
+		FieldsExclude: []string{bridge.StackField},
+		FormatExtra:   appendStack,
 	}
 	return zerolog.New(console).Level(least).With().Timestamp().Logger(), queue.close, nil
+}
+
+// appendStack writes a record's stack below its line.
+func appendStack(record map[string]any, line *bytes.Buffer) error {
+	if stack, ok := record[bridge.StackField].(string); ok {
+		line.WriteString("\n" + strings.TrimRight(stack, "\n"))
+	}
+	return nil
 }
 
 func isTerminal(f *os.File) bool {

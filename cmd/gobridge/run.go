@@ -188,7 +188,8 @@ func (v *service) startBridge() (started bool, err error) {
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir,
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors,
-			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, GracefulTime: s.gracefulTimeout, Log: v.log,
+			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
+			GracefulTime: s.gracefulTimeout, Log: v.log,
 		})
 		done <- start{b, err}
 	}()

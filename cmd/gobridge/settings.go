@@ -33,6 +33,7 @@ type settings struct {
 
 	headTimeout, bodyTimeout, sendTimeout, idleTimeout time.Duration
 	queueTimeout, startTimeout, gracefulTimeout        time.Duration
+	requestTimeout, slowRequest                        time.Duration
 	drainDelay                                         time.Duration
 
 	control string // path of its socket, controlOff, or "" for the private folder's
@@ -100,6 +101,10 @@ var table = []setting{
 		func(s *settings) any { return &s.idleTimeout }},
 	{"queue-timeout", "", "60s", span.orOff(), "for a worker to begin a request; then 503 with Retry-After",
 		func(s *settings) any { return &s.queueTimeout }},
+	{"request-timeout", "", "off", span.orOff(), "for a worker to run a request; then 504, and the worker is replaced",
+		func(s *settings) any { return &s.requestTimeout }},
+	{"slow-request", "", "off", span.orOff(), "for a worker to run a request; then the log says where it is, and it goes on",
+		func(s *settings) any { return &s.slowRequest }},
 	{"start-timeout", "", "2m", span.orOff(), "for a worker to import the application; then it is killed",
 		func(s *settings) any { return &s.startTimeout }},
 	{"graceful-timeout", "", "30s", span.orOff(), "for what is running to finish after SIGTERM or SIGINT, or on the old code after a reload; then it is cut",

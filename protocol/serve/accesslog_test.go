@@ -22,6 +22,8 @@ func TestAccessLog(t *testing.T) {
 		c.want("HEAD", 200, "")
 		c.send("GET /lost HTTP/1.1\r\nHost: x\r\n\r\n")
 		c.want("GET", 502, "*")
+		c.send("GET /overrun HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.want("GET", 504, "The application did not answer in time.\n")
 		c.send("nonsense\r\n\r\n")
 		c.want("GET", 400, "*")
 		const end = ` \d+\.\d{6}\n`
@@ -30,8 +32,9 @@ func TestAccessLog(t *testing.T) {
 			stamp + `"GET /hello HTTP/1\.1" 200 5 "http://a/\\x22b\\x22" "test \\x5c \\xff"` + end +
 			stamp + `"HEAD /name\?abc HTTP/1\.1" 200 0 "-" "-"` + end +
 			stamp + `"GET /lost HTTP/1\.1" 502 \d+ "-" "-"` + end +
+			stamp + `"GET /overrun HTTP/1\.1" 504 40 "-" "-"` + end +
 			stamp + `"-" 400 \d+ "-" "-"` + end + "$")
-		eventually(t, "four lines", func() bool { return strings.Count(out.String(), "\n") == 4 })
+		eventually(t, "five lines", func() bool { return strings.Count(out.String(), "\n") == 5 })
 		if !want.MatchString(out.String()) {
 			t.Fatalf("got %s", out.String())
 		}

@@ -92,6 +92,8 @@ func (c *conn) headless(state bridge.State) bool {
 		return true
 	case bridge.Overdue:
 		c.refuse(overloaded)
+	case bridge.Overrun:
+		c.refuse(overrun)
 	default:
 		c.refuse(workerLost)
 	}

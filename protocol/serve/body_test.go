@@ -261,7 +261,8 @@ func TestBodyTooLarge(t *testing.T) {
 
 // What the client sees when an application fails, by how far the answer had come.
 func TestFailures(t *testing.T) {
-	fail := map[string]bridge.State{"lost": bridge.Lost, "aborted": bridge.Aborted}
+	fail := map[string]bridge.State{"lost": bridge.Lost, "aborted": bridge.Aborted, "overrun": bridge.Overrun}
+	status := map[string]int{"lost": 502, "aborted": 502, "overrun": 504}
 	app := func(c *call) {
 		how, stage, _ := strings.Cut(strings.TrimPrefix(c.target, "/"), "-")
 		length := int64(-1)
@@ -285,7 +286,7 @@ func TestFailures(t *testing.T) {
 				c := s.dial(t)
 				for range 2 {
 					c.send(fmt.Sprintf(post, "/"+how+"-before", 1) + "body")
-					c.want("POST", 502, "*")
+					c.want("POST", status[how], "*")
 				}
 			})
 			for _, test := range []struct {

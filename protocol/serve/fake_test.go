@@ -410,6 +410,8 @@ func demo(c *call) {
 		c.end(bridge.Lost)
 	case "/overdue":
 		c.end(bridge.Overdue)
+	case "/overrun":
+		c.end(bridge.Overrun)
 	case "/unread":
 		c.atOnce(200, "no")
 	case "/early": // answers, and then reads a little

@@ -21,6 +21,7 @@ var (
 	requestTimeout = &refusal{status: 408, text: "The request did not come in time.", close: true}
 	bodyTooLarge   = &refusal{status: 413, text: "The request's body is larger than this server takes.", close: true}
 	workerLost     = &refusal{status: 502, text: "The application's process ended before it had answered."}
+	overrun        = &refusal{status: 504, text: "The application did not answer in time."}
 	overloaded     = &refusal{status: 503, text: "No worker was free in time. Please try again.", retry: true}
 )
 

@@ -8,6 +8,7 @@ gobridge-host.so. PYTHON becomes sys.executable. Needs Python 3.10 itself. It
 exits 0 when everything was as it must be.
 """
 import ctypes
+import fcntl
 import mmap
 import os
 import select
@@ -19,8 +20,8 @@ import sys
 import tempfile
 import time
 
-BOOT, SPAWN, SETUP, DRAIN, TEMPLATE = 1, 2, 3, 4, 5
-BOOTED, HELLO, READY, FAILED, SPAWNED, IMPORTED = 16, 17, 18, 19, 20, 21
+BOOT, SPAWN, SETUP, DRAIN, TEMPLATE, STACKS = 1, 2, 3, 4, 5, 7
+BOOTED, HELLO, READY, FAILED, SPAWNED, IMPORTED, STACKED = 16, 17, 18, 19, 20, 21, 22
 QUEUED, RUNNING, DONE = 1, 2, 3
 PIPE, STREAMS, WORKERS, REACTORS, INBOX = 65536, 64, 8, 1, 64
 STREAM, WORKER, ASLEEP = 384, 128, 1
@@ -72,7 +73,6 @@ class Segment:
         self.sequence = 0
 
     def seal(self):
-        import fcntl
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
 
     # What both sides look at is stored in one piece; struct clears the bytes first, and a
@@ -113,7 +113,7 @@ class Zygote:
         self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stderr=self.stderr)
         theirs.close()
         helper = os.memfd_create("helper")
-        for module in ("_gobridge", "_gobridge_preload"):
+        for module in ("_gobridge", "_gobridge_preload", "_gobridge_evidence"):
             with open(f"{HERE}/../../python/{module}.py", "rb") as source:
                 os.write(helper, module.encode() + b"\0" + source.read() + b"\0")
         send(self.sock, BOOT, payload=settings(library=library if host == "embedded" else "", program=python),
@@ -163,13 +163,19 @@ class Worker(Process):
         self.parent, self.segment, self.slot, self.incarnation = parent, segment, slot, incarnation
         self.before = len(parent.written())
         self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.left = os.memfd_create("evidence", os.MFD_CLOEXEC)
+        fcntl.fcntl(self.left, fcntl.F_SETFL, os.O_APPEND)
+
+    def evidence(self):
+        """What it has left in its file for evidence."""
+        return os.pread(self.left, 1 << 20, 0).decode()
 
     def setup(self, application, directory, threads=1):
         segment = self.segment
         segment.put32(segment.worker(self.slot), self.incarnation)
         send(self.sock, SETUP, a=self.slot, b=self.incarnation,
              payload=settings(application=application, chdir=directory, interface="wsgi", threads=threads,
-                              multiprocess="1"), fds=[segment.fd, self.doorbell, segment.doorbell])
+                              multiprocess="1"), fds=[segment.fd, self.doorbell, segment.doorbell, self.left])
 
     def ready(self):
         try:
@@ -287,7 +293,8 @@ def check_worker(w):
     check("it is the front's child", int(stat[1]) == os.getpid())
     check("it has its name", proc(w.pid, "comm").strip() == "gobridge-worker")
     links = {os.readlink(f"/proc/{w.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{w.pid}/fd")}
-    check("it holds no memfd", not any("memfd" in link for link in links))
+    memfds = [link for link in links if "memfd" in link]
+    check("it holds no memfd but that for evidence", memfds == ["/memfd:evidence (deleted)"], memfds)
     maps = proc(w.pid, "smaps").split("memfd:segment", 1)[1].split("VmFlags:", 1)[1].split("\n", 1)[0]
     check("the segment is kept from forks and core dumps", "dc" in maps.split() and "dd" in maps.split(), maps)
 
@@ -473,7 +480,8 @@ def main():
 
 
 def check_all(zygote, segment, application):
-    import template  # which imports this module
+    import evidence  # which imports this module, as the next one does
+    import template
     directory = os.path.join(HERE, "app")
     check_stores(segment)
     check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
@@ -496,6 +504,7 @@ def check_all(zygote, segment, application):
     check_drain(workers[1])
     check_handlers(zygote, segment, directory)
     check_failures(zygote, segment, directory)
+    evidence.check(zygote, segment, directory)
 
     lost = Worker(zygote, segment, 5, 89)
     lost.setup(application, directory)
@@ -522,5 +531,5 @@ def check_all(zygote, segment, application):
 
 
 if __name__ == "__main__":
-    sys.modules["drive"] = sys.modules["__main__"]  # for template.py
+    sys.modules["drive"] = sys.modules["__main__"]  # for evidence.py and template.py
     main()

@@ -1,0 +1,5 @@
+"""Its import does not come to its end."""
+
+import time
+
+time.sleep(600)
