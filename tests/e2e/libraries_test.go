@@ -24,7 +24,7 @@ var libraries = []struct{ use, words, reason, answer string }{
 	{"psycopg_connected", "psycopg, with a connection", `1 socket is open \(127\.0\.0\.1:\d+\)`, `\(1,\)`},
 	{"grpc_imported", "grpcio", "", `hello`},
 	{"grpc_channel", "grpcio, with a channel", `event loops? (was|were) made at import`, `helloTrue`},
-	{"grpc_called", "grpcio, with a call", `\d threads? (was|were) started at import \(.*event_engine`, `hello`},
+	{"grpc_called", "grpcio, with a server and a call", `threads were started at import \(.*of grpc\._server.*event loops were made at import; 3 sockets are open`, `helloTrue`},
 	{"apscheduler_later", "APScheduler", "", `False`},
 	{"apscheduler_started", "APScheduler, started", `threads were started at import \(APScheduler of apscheduler\.schedulers`, `True`},
 }

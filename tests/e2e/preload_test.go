@@ -164,6 +164,7 @@ func TestTemplateIsKilled(t *testing.T) {
 // TestMemoryIsShared: what the import has made is there once.
 func TestMemoryIsShared(t *testing.T) {
 	s := startPreloaded(t, "memory")
+	awaitWorkers(t, s, 2)
 	for range 100 {
 		mustGet(t, s, "/")
 	}

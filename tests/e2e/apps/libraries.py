@@ -100,8 +100,10 @@ def grpc_imported():
 def grpc_called():
     import grpc
 
-    called(grpc)
-    return lambda: called(grpc)
+    server, port = serving(grpc)
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    assert echoed(channel) == "hello"  # both stay open: after their end grpc ends its threads some time later
+    return lambda: called(grpc) + str(bool(server and channel))
 
 
 def grpc_channel():
@@ -112,19 +114,26 @@ def grpc_channel():
 
 
 def called(grpc):
+    server, port = serving(grpc)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        got = echoed(channel)
+    server.stop(None).wait()
+    return got
+
+
+def echoed(channel):
+    return channel.unary_unary("/test/Echo")(b"hello", timeout=60).decode()
+
+
+def serving(grpc):
     from concurrent.futures import ThreadPoolExecutor
 
     echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
-    pool = ThreadPoolExecutor(2)
-    server = grpc.server(pool)
+    server = grpc.server(ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test", {"Echo": echo}),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        got = channel.unary_unary("/test/Echo")(b"hello", timeout=60)
-    server.stop(None).wait()
-    pool.shutdown()
-    return got.decode()
+    return server, port
 
 
 def apscheduler_started():
