@@ -30,7 +30,7 @@ hosts killpoints e2e: export GOBRIDGE_TEST_PYTHONS = $(abspath $(PYTHONS))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: setup-run build ## set up what is missing, build, serve examples/django on 127.0.0.1:8000

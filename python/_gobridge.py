@@ -14,6 +14,7 @@ import signal
 import stat
 import sys
 import traceback
+import types
 
 FRAMES = ("<gobridge>", "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 FRAMES += (importlib.__file__,)
@@ -336,13 +337,23 @@ def no_attribute(module, found, part, spec):
     text = f"{spec}: {where} has no {part!r}."
     holder = found if hasattr(found, "__dict__") else module
     candidates = [n for n, v in vars(holder).items() if callable(v) and not n.startswith("_")]
-    near = nearest(part, candidates)
+    near = nearest(part, candidates) or next((n for n in USUAL if n in candidates), None)
     if near:
         return f"{text} Did you mean {near!r}?"
-    own = [n for n in candidates if getattr(vars(holder)[n], "__module__", module.__name__) == module.__name__]
+    own = [n for n in candidates if is_own(vars(holder)[n], module)]
     if own:
         return f"{text} What can be called there: {', '.join(sorted(own)[:10])}."
     return f"{text} There is nothing in it that can be called ({module.__file__})."
+
+
+USUAL = ("application", "app", "create_app", "make_app")
+
+
+def is_own(value, module):
+    """Made in the module, and not only imported there: an object of another one's class, too."""
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        return value.__module__ == module.__name__
+    return True
 
 
 def nearest(name, names):

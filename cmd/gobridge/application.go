@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// applicationForm is MODULE:ATTRIBUTE, both possibly dotted. Python's names may hold
-// any letter of any script; whether the module is there, Python says.
-var applicationForm = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*:[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+// applicationForm is MODULE:ATTRIBUTE, both possibly dotted, the attribute possibly called
+// with literal arguments. Python's names may hold any letter of any script; whether the
+// module is there, and what the arguments are, Python says.
+var applicationForm = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*:[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*(\(.*\))?$`)
 
 // checkApplication finds fault with the argument of run, as early and as helpfully as
 // is possible without importing anything.

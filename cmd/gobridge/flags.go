@@ -117,7 +117,18 @@ func explainFlag(c *cli.Context, err error, _ bool) error {
 	return usage("%s", text)
 }
 
+// foreign are names that people know from other servers.
+var foreign = map[string]string{
+	"port": "bind", "p": "bind", "http": "bind", "http-socket": "bind", "socket": "bind", "listen": "bind", "uds": "bind",
+	"processes": "workers", "access-logfile": "access-log", "virtualenv": "venv", "home": "venv", "app-dir": "chdir",
+	"timeout": "request-timeout", "harakiri": "request-timeout", "keep-alive": "timeout-keep-alive",
+	"py-autoreload": "touch-reload", "worker-reload-mercy": "graceful-timeout", "loglevel": "log-level",
+}
+
 func unknownFlag(c *cli.Context, name string) error {
+	if ours := foreign[name]; ours != "" && c.Command.Name == "run" {
+		return usage("--%s is no option: here it is --%s", name, ours)
+	}
 	var names []string
 	for _, f := range c.Command.Flags {
 		names = append(names, f.Names()[0])

@@ -22,6 +22,16 @@ type kind struct {
 // errNot says that a value is not what the kind says it must be.
 var errNot = errors.New("not of that kind")
 
+// wrong is the value that store refuses.
+func (k kind) wrong(values []string) string {
+	for _, v := range values {
+		if _, err := k.parse(v); err != nil && k.several {
+			return v
+		}
+	}
+	return values[len(values)-1]
+}
+
 // store reads the values into the field that `into` points to.
 func (k kind) store(into any, values []string) error {
 	if field, ok := into.(*[]string); ok {

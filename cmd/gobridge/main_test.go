@@ -48,6 +48,8 @@ func TestMistakes(t *testing.T) {
 		{"run src/app.py", "like src.app:application"},
 		{"run a:b --wrokers 2", "--wrokers is no option: did you mean --workers?"},
 		{"run a:b --lgo-level=debug", "did you mean --log-level?"},
+		{"run a:b --port 9", "--port is no option: here it is --bind"},
+		{"run a:b --bind localhost --bind 127.0.0.1:8000", "--bind localhost: must be HOST:PORT"},
 		{"run a:b --quux", "--quux is no option: `gobridge run --help` lists them"},
 		{"run a:b --workers", "--workers a:b: must be a number"},
 		{"run --workers", "--workers needs a value: a number from 1 to 256, or auto"},
@@ -132,7 +134,7 @@ func TestGuessApplication(t *testing.T) {
 func TestApplicationNames(t *testing.T) {
 	for name, good := range map[string]bool{
 		"a:b": true, "a.b.c:d.e": true, "_a1:_b": true, "größe.wsgi:application": true,
-		"a": false, ":b": false, "a:": false, "a.:b": false, "1a:b": false, "a:b()": false, "a b:c": false, "": false, "a/b:c": false,
+		"a": false, ":b": false, "a:": false, "a.:b": false, "1a:b": false, "a:b(": false, "a b:c": false, "": false, "a/b:c": false,
 	} {
 		if _, err := checkApplication([]string{name}, t.TempDir()); (err == nil) != good {
 			t.Errorf("%q: %v", name, err)

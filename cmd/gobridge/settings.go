@@ -163,7 +163,7 @@ func readTable(rows []setting, from source) (*settings, error) {
 			values, fromFlag = []string{s.initial}, true
 		}
 		if err := s.kind.store(s.into(out), values); err != nil {
-			return nil, usage("%s %s: must be %s", s.origin(fromFlag), quoteEmpty(values[len(values)-1]), err)
+			return nil, usage("%s %s: must be %s", s.origin(fromFlag), quoteEmpty(s.kind.wrong(values)), err)
 		}
 	}
 	return out, nil

@@ -46,17 +46,21 @@ func TestAccessLogOfClientsThatLeave(t *testing.T) {
 	withReactors(t, func(t *testing.T, reactors int) {
 		out := new(syncBuffer)
 		s := start(t, reactors, func(c *call) {
-			if c.target == "/begun" {
+			switch c.target {
+			case "/begun":
 				c.start(200, 10)
+				io.WriteString(c, "hello")
+			case "/whole": // and the application goes on
+				c.start(200, 5)
 				io.WriteString(c, "hello")
 			}
 			c.awaitClose()
 		}, func(s *Settings) { s.AccessLog = out })
-		for i, want := range []string{`"GET /waits HTTP/1\.1" 499 0 `, `"GET /begun HTTP/1\.1" 499 5 `} {
+		for i, want := range []string{`"GET /waits HTTP/1\.1" 499 0 `, `"GET /begun HTTP/1\.1" 499 5 `, `"GET /whole HTTP/1\.1" 200 5 `} {
 			c := s.dial(t)
-			c.send("GET " + []string{"/waits", "/begun"}[i] + " HTTP/1.1\r\nHost: x\r\n\r\n")
+			c.send("GET " + []string{"/waits", "/begun", "/whole"}[i] + " HTTP/1.1\r\nHost: x\r\n\r\n")
 			eventually(t, "the request", func() bool { return s.begun() == int64(i+1) })
-			if i == 1 {
+			if i > 0 {
 				if _, err := io.ReadFull(c, make([]byte, 100)); err != nil { // the head, and a part of the body
 					t.Fatal(err)
 				}
@@ -68,7 +72,7 @@ func TestAccessLogOfClientsThatLeave(t *testing.T) {
 			line := regexp.MustCompile(`(?m)^127\.0\.0\.1 - - \[.*\] ` + want + `"-" "-" \d+\.\d{6}$`)
 			eventually(t, "its line", func() bool { return line.MatchString(out.String()) })
 		}
-		if n := strings.Count(out.String(), "\n"); n != 2 {
+		if n := strings.Count(out.String(), "\n"); n != 3 {
 			t.Errorf("%d lines:\n%s", n, out.String())
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
+	"gobridge/protocol/http1"
 )
 
 // phase is what a connection is doing. These are the steps from one to the next:
@@ -152,11 +153,20 @@ func (c *conn) Describe() string {
 // abandon ends a connection whose client is gone, or is not worth waiting for.
 func (c *conn) abandon() {
 	if w := c.work; w != nil && w.begun {
-		w.status = statusGone
+		if !w.answered() {
+			w.status = statusGone
+		}
 		c.leave()
 		c.logRequest()
 	}
 	c.close()
+}
+
+// answered says whether the client has all of its answer, although the worker has not said
+// yet that it is through.
+func (w *work) answered() bool {
+	return w.headSent && len(w.pending) == 0 && w.transfer == nil &&
+		(w.framing == http1.Empty || w.framing == http1.Counted && w.due == 0)
 }
 
 // statusGone stands in the access log for a client that did not wait, as in nginx's.

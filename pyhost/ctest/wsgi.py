@@ -235,6 +235,8 @@ def fails_to_load():
                          "        pass\ndef make():\n    return lambda environ, start: []\n")
         os.mkdir(os.path.join(directory, "site_pack"))
         put("site_pack/wsgi.py", "application = lambda environ, start: []\n")
+        put("site_i.py", "from functools import partial\napplication = partial(print)\ndef view():\n    pass\n")
+        put("site_j.py", "from functools import partial\nsite = partial(print)\n")
         put("site_f.py", "app = create_app = lambda *a: 5\n")
         for spec, texts in [
             ("site_x:app", ["site_x", "Did you mean site_"]), ("site_a:ap", ["site_a", "ap", "create_app"]),
@@ -246,6 +248,7 @@ def fails_to_load():
             ("site_a:deep.ap", ["deep", "app"]), ("site_a.py:app", ["not its file: site_a:app"]), ("./sub/site_a.py:app", ["not its file: sub.site_a:app"]),
             ("/srv/site_a.py:app", ["--chdir /srv site_a:app"]), (":app", ["':app'"]), ("", ["names no application"]),
             ("site_a:", ["'site_a:'"]), ("site_a:create_app(**{'name': 1})", ["literal"]), ("site_a:main()", ["main", "call"]),
+            ("site_i.sub:app", ["site_i"]), ("site_i:app", ["Did you mean 'application'"]), ("site_j:page", ["called there: site."]),
             ("site_g:app", ["site_g.py", "line 1", "ModuleNotFoundError: gone"]), ("site_h:app", ["app", "ASGI"]),
             ("site_h:Site()", ["Site()", "ASGI"]), ("site_h:make", ["make", "site_h:make()"]),
             ("site_pack.wsgj:app", ["site_pack.wsgj", "Did you mean site_pack.wsgi?"]),
