@@ -32,10 +32,18 @@ static struct {
 // start them again when they are needed: what counts is who is there when it happens.
 
 // A handler that runs after every other one before a fork, because it was registered first.
+// It looks for a while: a thread that Python has joined still has to end in C (until 3.12,
+// join returns before that).
 static void before_fork(void)
 {
-    if (template.looking && gb_fork_is_ours())
+    const struct timespec moment = {.tv_nsec = 2000000};
+    if (!template.looking || !gb_fork_is_ours())
+        return;
+    gb_threads_look(&template.threads);
+    for (int i = 0; template.threads.size > 0 && i < 50; i++) {
+        nanosleep(&moment, NULL);
         gb_threads_look(&template.threads);
+    }
 }
 
 // Waits for the trial's child, which ends at once unless a library's handler hangs in it.
