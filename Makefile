@@ -89,7 +89,7 @@ fuzz-short:
 hosts: ## finding and starting every Python of this machine (a part of make unit)
 	go test -v -count=1 ./pyhost
 ctest: ## the C host, driven without Go, in every Python of this machine
-	pyhost/ctest/drive.sh $$(cat $(PYTHONS))
+	pyhost/ctest/drive.sh $$(go run ./tests/pythons/show -arguments $(PYTHONS))
 	pyhost/ctest/wsgi.sh $$(cat $(PYTHONS))
 model: ## check the bridge's model with spin, and that its mutants fail
 	go test -v -count=1 -timeout 30m ./tests/model

@@ -1,11 +1,11 @@
 """A front in Python: carries requests through the C host without any Go.
 
-usage: python3 drive.py embedded    LIBPYTHON PYTHON EXECUTABLE [APPLICATION]
-       python3 drive.py interpreter -         PYTHON LIBRARY    [APPLICATION]
+usage: python3 drive.py embedded    LIBPYTHON PYTHON EXECUTABLE [--smoke]
+       python3 drive.py interpreter -         PYTHON LIBRARY    [--smoke]
 
 EXECUTABLE is a program that holds the C host (its constructor); LIBRARY is
 gobridge-host.so. PYTHON becomes sys.executable. Needs Python 3.10 itself. It
-exits 0 when everything was as it must be.
+exits 0 when everything was as it must be. --smoke: requests and a drain only.
 """
 import ctypes
 import fcntl
@@ -469,20 +469,38 @@ def check_failures(zygote, segment, directory):
 
 def main():
     host, library, python, program = sys.argv[1:5]
-    application = sys.argv[5] if len(sys.argv) > 5 else "hello:application"
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     zygote, segment = Zygote(host, library, python, os.path.abspath(program)), Segment()
     try:
-        check_all(zygote, segment, application)
+        if "--smoke" in sys.argv[5:]:
+            check_some(zygote, segment)
+        else:
+            check_all(zygote, segment)
     finally:
         sys.stdout.flush()
         sys.stderr.write(zygote.written())
 
 
-def check_all(zygote, segment, application):
+def check_some(zygote, segment):
+    workers = [Worker(zygote, segment, i, 1 + i) for i in range(2)]
+    for i, w in enumerate(workers):
+        w.setup("hello:application", os.path.join(HERE, "app"), threads=4 if i == 1 else 1)
+    for w in workers:
+        w.ready()
+    check_worker(workers[0])
+    check_requests(workers[0])
+    check_threads(workers[1])
+    check_load(workers[1])
+    check_drain(workers[0])
+    check_drain(workers[1])
+    zygote.sock.close()
+    check("without a front the zygote goes", zygote.process.wait() == 0)
+
+
+def check_all(zygote, segment):
     import evidence  # which imports this module, as the next one does
     import template
-    directory = os.path.join(HERE, "app")
+    application, directory = "hello:application", os.path.join(HERE, "app")
     check_stores(segment)
     check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Drives the C host, built with ASan and UBSan, through drive.py: embedded (PYTHON's
 # libpython must be there) and in the interpreter.
-# usage: pyhost/ctest/drive.sh PYTHON...
+# usage: pyhost/ctest/drive.sh PYTHON... [--smoke PYTHON...]
+# Those after --smoke are driven for a moment only.
 set -eu
-[ $# -gt 0 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -36,14 +37,19 @@ for at in mapped + [os.path.join(s.get_config_var("LIBDIR"), name)]:
 drive() {
     if [ "$("$1" -c 'import sysconfig as s; print(s.get_config_var("Py_GIL_DISABLED") or 0)')" = 1 ]; then
         shift
-        ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS "${DRIVER:-python3}" "$here/drive.py" "$@"
+        ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS "${DRIVER:-python3}" "$here/drive.py" "$@" $smoke
     else
         shift
-        PYTHONMALLOC=malloc "${DRIVER:-python3}" "$here/drive.py" "$@"
+        PYTHONMALLOC=malloc "${DRIVER:-python3}" "$here/drive.py" "$@" $smoke
     fi
 }
 
+smoke=
 for python in "$@"; do
+    if [ "$python" = --smoke ]; then
+        smoke=--smoke
+        continue
+    fi
     library=$("$python" -c "$library_of")
     [ -z "$library" ] || drive "$python" embedded "$library" "$python" "$work/host"
     GB_PRELOAD=$(gcc -print-file-name=libasan.so) drive "$python" interpreter - "$python" "$work/host.so"
