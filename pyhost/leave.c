@@ -2,9 +2,11 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "python_api.h"
+#include "threads.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define GB_ADDRESS_SANITIZER 1
@@ -53,14 +55,29 @@ void gb_leave_flush(void)
     fflush(NULL);
 }
 
+#ifdef GB_ADDRESS_SANITIZER
+// Waits until only the main thread and the watcher are left: Python's threads are joined
+// before their C threads have ended, and the check trips over one that is just ending.
+// False if others stay: then it could not be trusted.
+static bool threads_have_ended(void)
+{
+    static struct gb_threads others;
+    for (int tries = 0; tries < 300; tries++) {
+        gb_threads_look(&others);
+        const char *watcher = strstr(others.lines, " gb-watcher\n");
+        if (others.size == 0 || (watcher != NULL && strchr(others.lines, '\n') == strrchr(others.lines, '\n')))
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+#endif
+
 // _exit skips the leak check of a build with AddressSanitizer.
 static void check_leaks(void)
 {
 #ifdef GB_ADDRESS_SANITIZER
-    // Python's threads are joined before their C threads have ended, and the check
-    // trips over one that is just ending.
-    usleep(100000);
-    if (__lsan_do_recoverable_leak_check() != 0)
+    if (threads_have_ended() && __lsan_do_recoverable_leak_check() != 0)
         _exit(23);
 #endif
 }

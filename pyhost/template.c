@@ -31,18 +31,20 @@ static struct {
 // ---- The trial fork. Libraries may stop their threads before a fork (OpenBLAS does) and
 // start them again when they are needed: what counts is who is there when it happens.
 
+#define ENDING_LOOKS 50 // 10 ms apart
+
 // A handler that runs after every other one before a fork, because it was registered first.
-// It looks for a while: a thread that Python has joined still has to end in C (until 3.12,
-// join returns before that).
+// A thread that one of them has joined may take a moment to end.
 static void before_fork(void)
 {
-    const struct timespec moment = {.tv_nsec = 2000000};
+    const struct timespec moment = {.tv_nsec = 10000000};
     if (!template.looking || !gb_fork_is_ours())
         return;
-    gb_threads_look(&template.threads);
-    for (int i = 0; template.threads.size > 0 && i < 50; i++) {
+    struct gb_threads *left = &template.threads;
+    gb_threads_look(left);
+    for (int looks = 1; looks < ENDING_LOOKS && left->size > 0; looks++) {
         nanosleep(&moment, NULL);
-        gb_threads_look(&template.threads);
+        gb_threads_look(left);
     }
 }
 

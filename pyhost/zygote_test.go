@@ -26,8 +26,18 @@ func TestMain(m *testing.M) {
 
 // everyHost runs f on each interpreter of this machine, in each host that it can have.
 func everyHost(t *testing.T, f func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host)) {
+	inHosts(t, pyhost.MachinePythons(t), f)
+}
+
+// lastHost does it with the last interpreter of the list, the distribution's own.
+func lastHost(t *testing.T, f func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host)) {
+	all := pyhost.MachinePythons(t)
+	inHosts(t, all[len(all)-1:], f)
+}
+
+func inHosts(t *testing.T, paths []string, f func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host)) {
 	hosted := 0
-	for _, path := range pyhost.MachinePythons(t) {
+	for _, path := range paths {
 		i, err := pyhost.Find(pyhost.FindOptions{Python: path})
 		if err != nil {
 			t.Logf("not hosted: %v", err)

@@ -61,9 +61,9 @@ def check_stacks(zygote, segment, directory):
     text = await_stack(w, "loops")
     drive.check("every thread has its stack", all(f" in {name}\n" in text for name in ("sleeps", "dives", "loops")),
                 repr(text[:300]))
-    for _ in range(300):
+    for _ in range(60):
         assert " in dives\n" in stacks(w)
-    drive.check("300 looks at threads that run do no harm", w.segment.state(40) == drive.RUNNING)
+    drive.check("60 looks at threads that run do no harm", w.segment.state(40) == drive.RUNNING)
     end(w)
 
 
