@@ -75,7 +75,9 @@ const char *gb_guard_start(int control)
 void gb_guard_stop(void)
 {
     eventfd_write(guard.stop, 1);
+    PyThreadState *state = gb_py.PyEval_SaveThread(); // the guard may wait for the GIL, to show stacks
     pthread_join(guard.thread, NULL);
+    gb_py.PyEval_RestoreThread(state);
     gb_guard_left();
 }
 

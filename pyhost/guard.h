@@ -7,7 +7,7 @@
 // NULL, or why it cannot be started.
 const char *gb_guard_start(int control);
 
-// Returns when the thread has ended.
+// Returns when the thread has ended. The GIL is held, and given up meanwhile.
 void gb_guard_stop(void);
 
 // In a child that the application has forked: closes what is the guard's.

@@ -25,8 +25,12 @@ def evidence(fd):
 
 
 def stacks(fd):
-    """Write every thread's stack to fd."""
-    faulthandler.dump_traceback(fd, all_threads="t" not in sys.abiflags)
+    """Write every thread's stack to fd, while the application is imported.
+
+    Where threads run truly at once this reads frames that move, which can crash the process. It is
+    asked for shortly before an import is given up and its process is killed.
+    """
+    faulthandler.dump_traceback(fd, all_threads=True)
 
 
 def unused():

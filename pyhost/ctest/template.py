@@ -80,6 +80,7 @@ def descriptors(pid):
 
 def check(zygote, segment, directory):
     check_decisions(zygote, segment, directory)
+    check_question(zygote, directory)
     check_workers(zygote, segment, directory)
     check_handlers(zygote, segment, directory)
     check_becoming(zygote, segment, directory)
@@ -108,6 +109,21 @@ def check_decisions(zygote, segment, directory):
     drive.check("  and serves", w.ask("/hello") == "hello")
     w.sock.close()  # not drained: of the thread that is not there its memory is, which counts as leaked
     drive.check("  and ends", (w.wait(), t.end()) == (0, 0))
+
+
+def check_question(zygote, directory):
+    """The front asks where an import is that comes to its end just then."""
+    t = Template(zygote, directory, "leftovers:holds_on()")
+    asked, answered = os.memfd_create("asked", os.MFD_CLOEXEC), []
+    time.sleep(0.3)
+    drive.send(t.sock, drive.STACKS, fds=[asked])
+    t.sock.settimeout(60)
+    while drive.IMPORTED not in answered:
+        answered.append(drive.receive(t.sock)[0])
+    t.sock.settimeout(None)
+    os.close(asked)
+    drive.check("a question at the import's last moment holds nobody up", set(answered) <= {drive.STACKED, drive.IMPORTED})
+    drive.check("  and the template ends", t.end() == 0)
 
 
 def check_workers(zygote, segment, directory):

@@ -82,6 +82,15 @@ def memory_database():
     return keep(sqlite3.connect(":memory:"))
 
 
+def holds_on():
+    """Its import ends while somebody waits for the GIL, who is not given it before."""
+    sys.setswitchinterval(1000)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        pass
+    return application
+
+
 def stops_before_fork():
     """Like a library that joins its threads before a fork, and starts them again."""
     state = {}
