@@ -52,14 +52,14 @@ setup-run:
 
 .PHONY: test
 test: setup ## everything below, shortly; what CI runs
-	@scripts/suite build lint vet unit fuzz-short ctest model killpoints e2e storm-short
+	@scripts/suite build lint -- ctest e2e model unit vet killpoints fuzz-short storm-short
 
 # Those that depend on the interpreter, on two that few machines have. TESTED=yes leaves
 # make test out.
-MORE := hosts-3.14 ctest-3.14 e2e-3.14 hosts-3.13t ctest-3.13t e2e-3.13t killpoints-3.13t storm-short-3.13t
+MORE := e2e-3.13t e2e-3.14 ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
 test-all: $(if $(TESTED),,test) ## that, and the interpreter's part on 3.14 and on a 3.13 without a GIL
-	@scripts/suite --more pythons $(MORE)
+	@scripts/suite --more pythons -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
 
