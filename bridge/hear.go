@@ -39,7 +39,7 @@ func (g *generation) listen(s *slot, w *worker) {
 		}
 	}
 	g.deaf(w, err)
-	g.kill(w)
+	g.disown(w)
 }
 
 // deaf notes that a worker's socket has ended.

@@ -308,10 +308,12 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 		}
 	case w.expired:
 		text = fmt.Sprintf("worker %d was killed because a request ran longer than --request-timeout %v", w.pid, g.bridge.config.RequestTimeout)
+	case w.disowned != "":
+		text = fmt.Sprintf("worker %d %s, and was killed", w.pid, w.disowned)
 	case w.ready.IsZero():
 		text += " before it was ready"
 	case !g.loud.Load():
 		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}
-	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late && !w.expired}
+	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late && !w.expired && w.disowned == ""}
 }

@@ -30,7 +30,8 @@ type worker struct {
 	late  bool      // it was killed because it was not ready in time
 	stack string    // where it was then
 
-	expired bool // it was killed because of a request's time limit
+	expired  bool   // it was killed because of a request's time limit
+	disowned string // what it had done when it was killed for having no socket any more
 }
 
 // greet takes over the socket of a process that has just been forked, and receives its

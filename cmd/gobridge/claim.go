@@ -112,17 +112,20 @@ func removeStale(dir string) {
 // claim listens on the path, on which nobody else may. The socket is made beside it and
 // linked there when it listens already: nobody ever finds one that does not answer yet.
 func claim(path string) (*net.UnixListener, os.FileInfo, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, nil, fmt.Errorf("this is a folder: name a file in it, like %s", filepath.Join(path, "control"))
+	}
 	born := fmt.Sprintf("%s.%d", path, os.Getpid())
 	if len(born) > longestSocket {
 		return nil, nil, fmt.Errorf("the path %s has %d bytes, and a unix socket's may have %d: choose a shorter one",
 			path, len(path), longestSocket-(len(born)-len(path)))
 	}
 	if err := os.Remove(born); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
+		return nil, nil, noPlace(filepath.Dir(path), err)
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: born, Net: "unix"})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, noPlace(filepath.Dir(path), err)
 	}
 	defer os.Remove(born)
 	listener.SetUnlinkOnClose(false)
@@ -137,6 +140,22 @@ func claim(path string) (*net.UnixListener, os.FileInfo, error) {
 		return nil, nil, errors.Join(err, listener.Close())
 	}
 	return listener, file, nil
+}
+
+// noPlace says why there can be no socket in a folder. The socket is made under another name
+// first, which would only puzzle who reads it.
+func noPlace(folder string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s: create it, or choose another path", folder)
+	case errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%s is not a folder: choose another path", folder)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("user %d may not create files in the folder %s: let that user write there, or choose another path", os.Geteuid(), folder)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("the folder %s is on a file system that is read-only: choose another path", folder)
+	}
+	return fmt.Errorf("create a socket in %s: %w", folder, err)
 }
 
 // move gives the socket its path, in the place of one on which nobody listens.

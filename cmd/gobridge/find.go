@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,8 +67,13 @@ func (w *wanted) find() (*server, error) {
 		return &server{path: w.control}, nil
 	}
 	var fit, others []*server
+	var silent []error
 	for _, path := range controlPaths() {
 		a, err := ask(path, "status", statusTime, nil)
+		if errors.Is(err, errNoAnswer) {
+			silent = append(silent, fmt.Errorf("%w (--control %s)", err, path))
+			continue
+		}
 		if err != nil || a.Status == nil {
 			continue // it has ended, or is none of ours
 		}
@@ -80,7 +86,7 @@ func (w *wanted) find() (*server, error) {
 	}
 	switch len(fit) {
 	case 0:
-		return nil, w.notFound(others)
+		return nil, w.notFound(others, silent)
 	case 1:
 		return fit[0], nil
 	}
@@ -100,7 +106,8 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-func (w *wanted) notFound(others []*server) error {
+// notFound lists those that are not meant, and those that cannot say whether they are.
+func (w *wanted) notFound(others []*server, silent []error) error {
 	what := "a server"
 	if w.application != "" {
 		what = "a server of " + w.application
@@ -108,6 +115,9 @@ func (w *wanted) notFound(others []*server) error {
 	text := fmt.Sprintf("%s in %s was not found: name its folder with --chdir, or its control socket with --control", what, w.dir)
 	if len(others) > 0 {
 		text += "\nthere is\n" + list(others)
+	}
+	for _, err := range silent {
+		text += "\nit may be this one: " + err.Error()
 	}
 	return &exitError{exitNoServer, errors.New(text)}
 }
@@ -151,6 +161,27 @@ func ownFolder(folder string) bool {
 		filepath.Base(folder) == pyhost.PrivateName(int(info.Uid))
 }
 
+// errNoAnswer says that a server listens and does not answer.
+var errNoAnswer = errors.New("it gives no answer")
+
+// awake says that the server is not stopped, in which case it would not answer, however long
+// one waited.
+func awake(conn net.Conn) error {
+	who, err := peerOf(conn.(*net.UnixConn))
+	if err != nil || who.Pid == 0 { // in another PID namespace
+		return err
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", who.Pid))
+	if err != nil {
+		return nil // it is not ours to look at: its answer will tell
+	}
+	// pid (name) state ...; a name may hold parentheses.
+	if _, state, _ := bytes.Cut(stat[max(bytes.LastIndexByte(stat, ')'), 0):], []byte(" ")); len(state) > 0 && (state[0] == 'T' || state[0] == 't') {
+		return &exitError{exitNoServer, fmt.Errorf("the server with pid %d is stopped, by SIGSTOP or a debugger, and so %w: `kill -CONT %d` has it go on", who.Pid, errNoAnswer, who.Pid)}
+	}
+	return nil
+}
+
 // ask has a server do something, for at most so long; 0 is no limit. It returns the last
 // line of the answer, and hands on the others. An error says that there is none.
 func ask(path, do string, limit time.Duration, progress func(string)) (controlAnswer, error) {
@@ -159,6 +190,9 @@ func ask(path, do string, limit time.Duration, progress func(string)) (controlAn
 		return controlAnswer{}, unreachable(path, err)
 	}
 	defer conn.Close()
+	if err := awake(conn); err != nil {
+		return controlAnswer{}, err
+	}
 	if limit > 0 {
 		err = conn.SetDeadline(time.Now().Add(limit))
 	}
@@ -180,7 +214,7 @@ func ask(path, do string, limit time.Duration, progress func(string)) (controlAn
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return controlAnswer{}, &exitError{exitNotYet, fmt.Errorf("the server has not answered within %v", limit)}
+		return controlAnswer{}, &exitError{exitNotYet, fmt.Errorf("the server at %s has not answered within %v: %w", path, limit, errNoAnswer)}
 	}
 	return controlAnswer{}, &exitError{exitNoServer, fmt.Errorf("the server at %s ended before it had answered: %w", path, err)}
 }

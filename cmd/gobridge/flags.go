@@ -75,6 +75,10 @@ func flagsFirst(args []string) []string {
 		case arg == "--":
 			return append(append(flags, arg), append(rest, args[i+1:]...)...)
 		case len(arg) > 1 && arg[0] == '-':
+			if short, value, ok := attached(arg); ok {
+				flags = append(flags, short, value)
+				continue
+			}
 			flags = append(flags, arg)
 			if takesNext(arg) && i+1 < len(args) {
 				i++
@@ -85,6 +89,23 @@ func flagsFirst(args []string) []string {
 		}
 	}
 	return append(flags, rest...)
+}
+
+// attached takes a short flag and a value in one argument apart: -w4, -b:8000. One that is
+// no value of that flag is rather a long name with a dash too few.
+func attached(arg string) (short, value string, ok bool) {
+	if len(arg) < 3 || arg[1] == '-' || arg[2] == '=' {
+		return "", "", false
+	}
+	name, _, _ := strings.Cut(arg[1:], "=")
+	s := settingNamed(arg[1:2])
+	if s == nil || settingNamed(name) != nil {
+		return "", "", false
+	}
+	if _, err := s.kind.parse(arg[2:]); err != nil {
+		return "", "", false
+	}
+	return arg[:2], arg[2:], true
 }
 
 // takesNext says whether the value of a flag is the next argument. All settings have

@@ -26,6 +26,8 @@ func TestFlagsFirst(t *testing.T) {
 		{"gobridge run a:b --workers", "gobridge run --workers a:b"},
 		{"gobridge run -- --workers a:b", "gobridge run -- --workers a:b"},
 		{"gobridge run x -w 1 -- y", "gobridge run -w 1 -- x y"},
+		{"gobridge run x -w4 -b:8000 -C/srv -bunix:/run/s", "gobridge run -w 4 -b :8000 -C /srv -b unix:/run/s x"},
+		{"gobridge run x -w=4 -workers 4 -wrokers 4", "gobridge run -w=4 -workers 4 -wrokers x 4"},
 		{"gobridge reload a:b --timeout 5 -C x", "gobridge reload --timeout 5 -C x a:b"},
 		{"gobridge status --json a:b", "gobridge status --json a:b"},
 	} {

@@ -41,7 +41,8 @@ func (v *service) stop(sig os.Signal) error {
 		return &exitError{exitCut, fmt.Errorf("stopped before every request was answered: %w", context.Cause(ctx))}
 	}
 	if drained != nil && !errors.Is(context.Cause(ctx), errAtOnce) { // every request was answered
-		v.log.Warn().Err(drained).AnErr("because", context.Cause(ctx)).Msg("the workers' exit handlers were cut short")
+		v.log.Warn().AnErr("because", context.Cause(ctx)).Msg("the workers' exit handlers were cut short: the workers were killed")
+		v.log.Debug().Err(drained).Msg("workers were killed")
 	}
 	if closed == nil {
 		v.log.Info().Msg("stopped")

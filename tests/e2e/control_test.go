@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -59,6 +60,15 @@ func TestControlIsFound(t *testing.T) {
 	m, err := again.AwaitLog(`another server of this application runs already.*--control (\S+)`)
 	must(t, err)
 	command(t, here, 2, "status")
+	must(t, again.Signal(syscall.SIGSTOP))
+	stopped := fmt.Sprintf("the server with pid %d is stopped", again.Pid())
+	if _, log = command(t, elsewhere, 7, "status", "--control", m[1]); !strings.Contains(log, stopped) {
+		t.Errorf("of a server that is stopped: %s", log)
+	}
+	if _, log = command(t, elsewhere, 7, "status"); !strings.Contains(log, stopped) || !strings.Contains(log, "--control "+m[1]) {
+		t.Errorf("when a server is stopped that may be the one: %s", log)
+	}
+	must(t, again.Signal(syscall.SIGCONT))
 	out, _ = command(t, elsewhere, 0, "status", "--control", m[1], "--json")
 	var status struct{ Pid, Connections int }
 	if err := json.Unmarshal([]byte(out), &status); err != nil || status.Pid != again.Pid() {
@@ -96,7 +106,12 @@ func TestControlPaths(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
-	mistake(t, config("--control", "/no/such/folder/control"), 4, "/no/such/folder/control")
+	for where, why := range map[string]string{
+		"/no/such/folder/control": "there is no folder /no/such/folder", "/proc/control": "/proc", "/dev/null/control": "/dev/null is not a folder",
+		filepath.Dir(path): "this is a folder",
+	} {
+		mistake(t, config("--control", where), 4, "--control "+where+": ", why)
+	}
 	must(t, s.Stop())
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the socket's file stays")

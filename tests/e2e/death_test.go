@@ -69,6 +69,7 @@ func TestWorkerEndsItself(t *testing.T) {
 			{"leave", "exited with code 7"},
 			{"abort", "was killed by SIGABRT"},
 			{"overrun", "was killed by SIGSEGV"},
+			{"become", `has become another program \(sleep\), as by os.exec, and was killed`},
 		} {
 			if a := get(s, "/"+c.path); a.err != nil || a.status != http.StatusBadGateway {
 				t.Errorf("%s: %+v", c.path, a)

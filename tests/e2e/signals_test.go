@@ -259,6 +259,23 @@ func TestSecondSignal(t *testing.T) {
 	})
 }
 
+// TestSecondSignalAmidExitHandlers: every request is answered, and the warning says once why
+// the exit handlers did not run to their end.
+func TestSecondSignalAmidExitHandlers(t *testing.T) {
+	noted, variable := notes(t)
+	s := start(t, server.Config{Application: "lingering:application", Env: []string{variable}, Args: []string{"--workers", "2"}})
+	mustGet(t, s, "/")
+	must(t, s.Signal(syscall.SIGTERM))
+	awaitNote(t, noted, "lingering")
+	must(t, s.Signal(syscall.SIGTERM))
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if n := strings.Count(s.Log(), "a second signal"); n != 1 {
+		t.Errorf("it is said %d times why", n)
+	}
+}
+
 // TestGracefulTimeout: what takes longer is cut, and the exit code says so.
 func TestGracefulTimeout(t *testing.T) {
 	s, noted := startBehaviour(t, "--workers", "1", "--graceful-timeout", "200ms")
