@@ -1,6 +1,5 @@
 #include "environ.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "errors.h"
@@ -37,96 +36,26 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
 // with the same value as before, so each thread keeps both as Python strings: the
 // names interned and found by their bytes, of the values the last one.
 
-struct gb_key {
-    PyObject *string; // NULL: free
-    PyObject *value;  // the last one, or NULL
-    const char *text; // its bytes, inside of it; NULL if they are not ASCII
-    uint32_t text_size;
-    uint32_t hash;
-    uint16_t size;
-    char name[54];
-};
-
-#define KEYS ((size_t)512) // places; a power of two, at most three quarters of them are used
-#define VALUE_KEPT 256u    // bytes; longer values are not kept
-
-static uint32_t hash_of(const uint8_t *name, size_t size)
-{
-    uint32_t h = 2166136261u; // FNV-1a
-    for (size_t i = 0; i < size; i++)
-        h = (h ^ name[i]) * 16777619u;
-    return h;
-}
-
 // A new reference, or NULL with the exception set.
 static PyObject *string_of(const uint8_t *text, size_t size)
 {
     return gb_py.PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)size, NULL);
 }
 
-static bool is_name(const struct gb_key *k, const uint8_t *name, size_t size)
+static PyObject *name_of(const uint8_t *text, size_t size)
 {
-    return k->size == size && memcmp(k->name, name, size) == 0;
-}
-
-// Fills a free place; NULL without memory.
-static struct gb_key *add_key(struct gb_request *r, struct gb_key *k, const uint8_t *name, size_t size)
-{
-    if ((k->string = string_of(name, size)) == NULL) {
-        gb_py.PyErr_Clear();
-        return NULL;
-    }
-    gb_py.PyUnicode_InternInPlace(&k->string);
-    k->size = (uint16_t)size;
-    memcpy(k->name, name, size);
-    r->key_count++;
-    return k;
-}
-
-static struct gb_key *look_up(struct gb_request *r, const uint8_t *name, size_t size)
-{
-    uint32_t hash = hash_of(name, size);
-    for (uint32_t at = hash;; at++) {
-        struct gb_key *k = &r->keys[at & (KEYS - 1)];
-        if (k->string != NULL) {
-            if (k->hash == hash && is_name(k, name, size))
-                return k;
-        } else if (r->key_count >= KEYS / 4 * 3) { // someone sends names of his own making
-            return NULL;
-        } else {
-            k->hash = hash;
-            return add_key(r, k, name, size);
-        }
-    }
-}
-
-// The place of the name of variable i; NULL, without an exception, if it is not kept.
-static struct gb_key *key_of(struct gb_request *r, unsigned i, const uint8_t *name, size_t size)
-{
-    // A client's requests bring their variables in the same order.
-    bool guessed = i < GB_KEYS_GUESSED;
-    if (guessed && r->guess[i] != NULL && is_name(r->guess[i], name, size))
-        return r->guess[i];
-    if (size > sizeof r->keys->name || (r->keys == NULL && (r->keys = calloc(KEYS, sizeof *r->keys)) == NULL))
-        return NULL;
-    struct gb_key *k = look_up(r, name, size);
-    if (guessed)
-        r->guess[i] = k;
-    return k;
-}
-
-static void forget_value(struct gb_key *k)
-{
-    gb_py.Py_DecRef(k->value);
-    k->value = NULL;
+    PyObject *name = string_of(text, size);
+    if (name != NULL)
+        gb_py.PyUnicode_InternInPlace(&name);
+    return name;
 }
 
 // The value as a Python string, which stays the key's; NULL with the exception set.
 static PyObject *value_of(struct gb_key *k, const uint8_t *text, size_t size)
 {
-    if (k->value != NULL && k->text != NULL && k->text_size == size && memcmp(k->text, text, size) == 0)
+    if (gb_key_has(k, text, size))
         return k->value;
-    forget_value(k);
+    gb_key_forget(k);
     if ((k->value = string_of(text, size)) == NULL)
         return NULL;
     Py_ssize_t n;
@@ -142,9 +71,9 @@ static PyObject *value_of(struct gb_key *k, const uint8_t *text, size_t size)
 static bool set_kept(PyObject *environ, struct gb_key *k, const uint8_t *text, size_t size)
 {
     PyObject *value = value_of(k, text, size);
-    bool done = value != NULL && gb_py.PyDict_SetItem(environ, k->string, value) == 0;
-    if (size > VALUE_KEPT)
-        forget_value(k);
+    bool done = value != NULL && gb_py.PyDict_SetItem(environ, k->name, value) == 0;
+    if (size > GB_VALUE_KEPT)
+        gb_key_forget(k);
     return done;
 }
 
@@ -166,7 +95,7 @@ PyObject *gb_environ_new(struct gb_request *r, PyObject *input)
     for (unsigned i = 0; done && i < r->claim->head.count; i++) {
         memcpy(&v, at, sizeof v);
         at += sizeof v;
-        struct gb_key *k = key_of(r, i, at, v.name_size);
+        struct gb_key *k = gb_keys_find(&r->keys, i, at, v.name_size, name_of);
         done = k != NULL ? set_kept(environ, k, at + v.name_size, v.value_size) : set_new(environ, at, &v);
         at += (size_t)v.name_size + v.value_size;
     }

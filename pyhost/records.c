@@ -37,35 +37,12 @@ static enum gb_sent put(struct gb_request *r, const char *data, size_t size, boo
     return GB_SENT;
 }
 
-// Adds the HEAD record to r->out.
-static bool add_head(struct gb_request *r)
-{
-    size_t size = sizeof(struct gb_response_head) + r->table.size + r->reason.size + r->lines.size;
-    if (size > GB_MAX_RESPONSE_HEAD) {
-        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "the response's headers are larger than 1 MiB");
-        return false;
-    }
-    struct gb_record record = {GB_RECORD_HEAD, (uint32_t)size};
-    struct gb_response_head head = {
-        .status = (uint16_t)r->status,
-        .count = (uint16_t)(r->table.size / sizeof(struct gb_line)),
-        .flags = r->flags,
-        .body_length = r->body_length,
-        .reason_size = (uint32_t)r->reason.size,
-        .lines_size = (uint32_t)r->lines.size,
-    };
-    struct gb_bytes *out = &r->out;
-    return gb_bytes_add(out, &record, sizeof record) && gb_bytes_add(out, &head, sizeof head) &&
-           gb_bytes_add(out, r->table.data, r->table.size) && gb_bytes_add(out, r->reason.data, r->reason.size) &&
-           gb_bytes_add(out, r->lines.data, r->lines.size);
-}
-
 enum gb_sent gb_records_body(struct gb_request *r, const char *data, size_t size, bool last)
 {
     struct gb_record record = {GB_RECORD_BODY, (uint32_t)size};
     bool with_head = !r->head_sent, together = size <= SMALL;
     r->out.size = 0;
-    if (with_head && !add_head(r))
+    if (with_head && !gb_head_record(&r->head, &r->out))
         return GB_RAISED;
     if (size > 0 && !gb_bytes_add(&r->out, &record, sizeof record))
         return GB_RAISED;
@@ -83,7 +60,7 @@ enum gb_sent gb_records_file(struct gb_request *r, const struct gb_file *file)
 {
     struct gb_record record = {GB_RECORD_FILE, sizeof *file};
     r->out.size = 0;
-    if (!r->head_sent && !add_head(r))
+    if (!r->head_sent && !gb_head_record(&r->head, &r->out))
         return GB_RAISED;
     if (!gb_bytes_add(&r->out, &record, sizeof record) || !gb_bytes_add(&r->out, file, sizeof *file))
         return GB_RAISED;

@@ -3,48 +3,10 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-// ---- Bytes.
-
-bool gb_bytes_room(struct gb_bytes *b, size_t n)
-{
-    if (n <= b->room - b->size)
-        return true;
-    size_t room = b->room < 512 ? 1024 : 2 * b->room;
-    if (room < b->size + n)
-        room = b->size + n;
-    char *data = realloc(b->data, room);
-    if (data == NULL) {
-        gb_py.PyErr_NoMemory();
-        return false;
-    }
-    b->data = data;
-    b->room = room;
-    return true;
-}
-
-bool gb_bytes_add(struct gb_bytes *b, const void *data, size_t n)
-{
-    if (!gb_bytes_room(b, n))
-        return false;
-    if (n > 0)
-        memcpy(b->data + b->size, data, n);
-    b->size += n;
-    return true;
-}
-
-void gb_bytes_clear(struct gb_bytes *b, size_t keep)
-{
-    b->size = 0;
-    if (b->room > keep) {
-        free(b->data);
-        *b = (struct gb_bytes){0};
-    }
-}
+#include "log.h"
 
 // ---- The thread's.
 
@@ -139,8 +101,6 @@ struct gb_request *gb_handle_enter(PyObject *instance, enum gb_side side)
 
 // ---- Lines about it for the log.
 
-#define LINE 4096u // bytes of a line, its newline included
-
 // The value of a variable of the request's head; *size is 0 if there is none.
 static const uint8_t *variable(const struct gb_request *r, const char *name, size_t *size)
 {
@@ -158,64 +118,44 @@ static const uint8_t *variable(const struct gb_request *r, const char *name, siz
     return NULL;
 }
 
-// Adds a variable's value and a character. What a client could forge lines or terminal
-// codes with is escaped, and what is very long is cut.
-static size_t add_variable(const struct gb_request *r, char *line, size_t at, const char *name, char after)
+static void add_variable(const struct gb_request *r, struct gb_log *l, const char *name, char after)
 {
-    size_t size, end = at + 1000;
+    size_t size;
     const uint8_t *value = variable(r, name, &size);
-    for (size_t i = 0; i < size && at < end; i++) {
-        if (value[i] > ' ' && value[i] < 0x7f)
-            line[at++] = (char)value[i];
-        else
-            at += (size_t)snprintf(line + at, 5, "\\x%02x", value[i]);
-    }
-    line[at++] = after;
-    return at;
+    gb_log_client(l, value, size, after);
 }
 
-// Makes the line, with its newline and a NUL; returns its size.
-static size_t make_line(const struct gb_request *r, char line[LINE + 1], const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void make_line(const struct gb_request *r, struct gb_log *l,
+                                                            const char *format, va_list arguments)
 {
-    size_t n = (size_t)snprintf(line, LINE, "gobridge[%d]: ", (int)getpid());
-    n = add_variable(r, line, n, "REQUEST_METHOD", ' ');
-    n = add_variable(r, line, n, "REQUEST_URI", ':');
-    line[n++] = ' ';
-    int more = vsnprintf(line + n, LINE - n, format, arguments);
-    n += more < 0 ? 0 : (size_t)more;
-    if (n > LINE - 1)
-        n = LINE - 1;
-    line[n++] = '\n';
-    line[n] = '\0';
-    return n;
+    gb_log_begin(l);
+    add_variable(r, l, "REQUEST_METHOD", ' ');
+    add_variable(r, l, "REQUEST_URI", ':');
+    l->text[l->size++] = ' ';
+    gb_log_end(l, format, arguments);
 }
 
 void gb_request_log(const struct gb_request *r, const char *format, ...)
 {
-    char line[LINE + 1];
+    struct gb_log l;
     va_list arguments;
     va_start(arguments, format);
-    size_t n = make_line(r, line, format, arguments);
+    make_line(r, &l, format, arguments);
     va_end(arguments);
-    // One write: lines of several workers do not mix.
-    if (write(STDERR_FILENO, line, n) < 0)
-        return; // nobody is there to be told
+    gb_log_write(&l);
 }
 
 void gb_request_report(const struct gb_request *r, PyObject *exception, const char *format, ...)
 {
-    char line[LINE + 1];
+    struct gb_log l;
     va_list arguments;
     va_start(arguments, format);
-    make_line(r, line, format, arguments);
+    make_line(r, &l, format, arguments);
     va_end(arguments);
-    PyObject *reported = gb_python_help("report", "sO", line, exception);
-    if (reported == NULL)
-        gb_py.PyErr_WriteUnraisable(NULL);
-    gb_py.Py_DecRef(reported);
+    gb_log_report(&l, exception);
 }
 
 bool gb_request_bodiless(const struct gb_request *r)
 {
-    return (r->claim->head.flags & GB_REQUEST_HEAD) || r->status == 204 || r->status == 304;
+    return gb_head_bodiless(&r->head, r->claim->head.flags);
 }

@@ -8,24 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
 #include "claim.h"
+#include "head.h"
+#include "keys.h"
 #include "python_api.h"
-
-// Bytes that grow; the memory is kept for the next use.
-struct gb_bytes {
-    char *data;
-    size_t size, room;
-};
-
-// Makes room for n more bytes; false without memory, with the exception set.
-bool gb_bytes_room(struct gb_bytes *b, size_t n);
-bool gb_bytes_add(struct gb_bytes *b, const void *data, size_t n);
-
-// Empties it, and gives memory back that is more than `keep`.
-void gb_bytes_clear(struct gb_bytes *b, size_t keep);
-
-struct gb_key; // environ.c
-#define GB_KEYS_GUESSED 64
 
 // There is one for each request thread, for the process's whole life: objects that
 // outlive their request (wsgi.input, start_response) point here.
@@ -36,14 +23,10 @@ struct gb_request {
 
     _Atomic uint64_t inside[2]; // by enum gb_side: the serial with which a thread is inside; 0: nobody is
 
-    // The response's head, as start_response made it.
+    struct gb_head head;   // of the response, as start_response made it
     bool started;          // start_response was called
     atomic_bool head_sent; // and its head is in the pipe; the request's own thread looks without being inside
     atomic_bool gone;      // the client has left; both sides find out
-    unsigned status;
-    uint32_t flags;       // GB_HEAD_*
-    uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN
-    struct gb_bytes reason, lines, table;
 
     _Atomic uint64_t body_sent; // bytes of the body that are in the pipe; looked at like head_sent
     atomic_bool too_long;       // the application has sent more than it announced
@@ -55,9 +38,7 @@ struct gb_request {
 
     struct gb_bytes errors; // a line for wsgi.errors that is not ended yet
 
-    struct gb_key *keys; // names of variables as Python strings
-    size_t key_count;
-    struct gb_key *guess[GB_KEYS_GUESSED]; // whose name the variable in this place had last
+    struct gb_keys keys; // names of variables as Python strings, each with its last value
 
     struct gb_request *older; // another thread's
 };

@@ -1,7 +1,6 @@
 #include "response.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "file.h"
@@ -26,13 +25,13 @@ static size_t allowed(struct gb_request *r, size_t size)
 {
     if (gb_request_bodiless(r))
         return 0;
-    if (r->body_length == GB_LENGTH_UNKNOWN || size <= r->body_length - r->body_sent)
+    if (r->head.body_length == GB_LENGTH_UNKNOWN || size <= r->head.body_length - r->body_sent)
         return size;
     if (!r->too_long)
         gb_request_log(r, "the body is longer than its Content-Length of %" PRIu64 " bytes: it is cut there",
-                       r->body_length);
+                       r->head.body_length);
     r->too_long = true;
-    return r->body_length - r->body_sent;
+    return r->head.body_length - r->body_sent;
 }
 
 static enum gb_sent send_bytes(struct gb_request *r, const char *data, size_t size, bool last)
@@ -102,17 +101,10 @@ static bool may_be_body(PyObject *returned)
     return false;
 }
 
-// Says the body's length when the application has not. An empty body says nothing of
-// the one that HEAD leaves out.
+// Says the body's length when the application has not.
 static bool announce(struct gb_request *r, size_t size)
 {
-    char text[24];
-    if (r->body_length != GB_LENGTH_UNKNOWN || r->head_sent || (size == 0 && gb_request_bodiless(r)) ||
-        r->status == 204 || r->status == 304)
-        return true;
-    r->body_length = size;
-    int n = snprintf(text, sizeof text, "%zu", size);
-    return gb_start_response_line(r, "Content-Length", text, (size_t)n);
+    return r->head_sent || gb_head_announce(&r->head, r->claim->head.flags, size);
 }
 
 // Calls `send_what` inside GB_SENDING, as the request's own thread does it: write() has
@@ -208,8 +200,8 @@ static bool passed(struct gb_request *r, int fd)
 // into the pipe is copied in less time than a descriptor takes, and holds nobody up.
 static bool send_piece(struct gb_request *r, int fd, struct gb_file piece, enum gb_sent *sent)
 {
-    if (r->body_length != GB_LENGTH_UNKNOWN && piece.length > r->body_length - r->body_sent)
-        piece.length = r->body_length - r->body_sent;
+    if (r->head.body_length != GB_LENGTH_UNKNOWN && piece.length > r->head.body_length - r->body_sent)
+        piece.length = r->head.body_length - r->body_sent;
     bool bodiless = gb_request_bodiless(r);
     if (!r->started || piece.length < r->claim->segment->pipe_size || (!bodiless && !passed(r, fd)))
         return false;
@@ -273,13 +265,11 @@ static enum gb_sent send_500(struct gb_request *r, PyObject *none)
     (void)none;
     if (r->head_sent) // by a thread of the application, since its own thread has looked
         return GB_RAISED;
-    r->status = 500;
-    r->flags = 0;
-    r->body_length = GB_LENGTH_UNKNOWN;
+    gb_head_reset(&r->head);
+    r->head.status = 500;
     r->body_sent = 0;
-    r->reason.size = r->lines.size = r->table.size = 0;
-    if (gb_bytes_add(&r->reason, "Internal Server Error", 21) &&
-        gb_start_response_line(r, "Content-Type", "text/plain; charset=utf-8", 25) && announce(r, sizeof page - 1))
+    if (gb_bytes_add(&r->head.reason, "Internal Server Error", 21) &&
+        gb_head_line(&r->head, "Content-Type", "text/plain; charset=utf-8", 25) && announce(r, sizeof page - 1))
         return send_bytes(r, page, sizeof page - 1, true);
     return GB_RAISED;
 }
@@ -313,9 +303,9 @@ uint32_t gb_response_run(struct gb_request *r, PyObject *returned)
     case GB_SENT:
         break;
     }
-    if (r->body_length == GB_LENGTH_UNKNOWN || r->body_sent == r->body_length || gb_request_bodiless(r))
+    if (r->head.body_length == GB_LENGTH_UNKNOWN || r->body_sent == r->head.body_length || gb_request_bodiless(r))
         return GB_FINISHED;
     gb_request_log(r, "the body ended after %" PRIu64 " of the %" PRIu64 " bytes that Content-Length had announced",
-                   r->body_sent, r->body_length);
+                   r->body_sent, r->head.body_length);
     return GB_ABORTED;
 }

@@ -1,9 +1,5 @@
 #include "start_response.h"
 
-#include <stdatomic.h>
-#include <string.h>
-#include <strings.h>
-
 #include "response.h"
 
 static PyTypeObject *type;
@@ -54,35 +50,6 @@ static void text_close(struct text *t)
     gb_py.Py_DecRef(t->owner);
 }
 
-// May stand in a header's value or a reason (RFC 9110 section 5.5).
-static bool is_value(const struct text *t)
-{
-    for (size_t i = 0; i < t->size; i++) {
-        unsigned char c = (unsigned char)t->data[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-// Is a token (RFC 9110 section 5.6.2).
-static bool is_token(const struct text *t)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    for (size_t i = 0; i < t->size; i++) {
-        unsigned char c = (unsigned char)t->data[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!alnum && (c == '\0' || strchr(others, c) == NULL))
-            return false;
-    }
-    return t->size > 0;
-}
-
-static bool is(const struct text *t, const char *name)
-{
-    return t->size == strlen(name) && strncasecmp(t->data, name, t->size) == 0;
-}
-
 // ---- The status: "NNN reason".
 
 static bool take_status(struct gb_request *r, PyObject *status)
@@ -90,7 +57,7 @@ static bool take_status(struct gb_request *r, PyObject *status)
     struct text t;
     if (!text_open(&t, status, "the status"))
         return false;
-    bool valid = t.size >= 4 && t.data[3] == ' ' && is_value(&t);
+    bool valid = t.size >= 4 && t.data[3] == ' ' && gb_head_is_value(t.data, t.size);
     unsigned code = 0;
     for (int i = 0; valid && i < 3; i++) {
         valid = t.data[i] >= '0' && t.data[i] <= '9';
@@ -99,101 +66,21 @@ static bool take_status(struct gb_request *r, PyObject *status)
     if (!valid || code < 200)
         gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the status must be like \"200 OK\", and final (not 1xx): %R",
                            status);
-    r->status = code;
-    r->reason.size = 0;
-    bool done = valid && code >= 200 && gb_bytes_add(&r->reason, t.data + 4, t.size - 4);
+    r->head.status = code;
+    bool done = valid && code >= 200 && gb_bytes_add(&r->head.reason, t.data + 4, t.size - 4);
     text_close(&t);
     return done;
 }
 
 // ---- The headers.
 
-// Headers that are the server's business; an application's are left out.
-static const char *const hop_by_hop[] = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
-#define HOP_BY_HOP (sizeof hop_by_hop / sizeof *hop_by_hop)
-
-// Which of them it is; HOP_BY_HOP: none.
-static size_t which_hop_by_hop(const struct text *name)
+static bool take_text(struct gb_request *r, const struct text *name, const struct text *value)
 {
-    size_t i = 0;
-    while (i < HOP_BY_HOP && !is(name, hop_by_hop[i]))
-        i++;
-    return i;
-}
-
-// Says once in a process's life that the header is left out: an application that sets it
-// will do so in each response.
-static void leave_out(const struct gb_request *r, size_t which)
-{
-    static atomic_uint told;
-    unsigned bit = 1u << which;
-    if (!(atomic_fetch_or(&told, bit) & bit))
-        gb_request_log(r, "the header %s is the server's business and is left out, here and in all responses",
-                       hop_by_hop[which]);
-}
-
-static bool take_length(struct gb_request *r, const struct text *value)
-{
-    uint64_t n = 0;
-    bool valid = value->size > 0 && value->size <= 18 && r->body_length == GB_LENGTH_UNKNOWN;
-    for (size_t i = 0; valid && i < value->size; i++) {
-        valid = value->data[i] >= '0' && value->data[i] <= '9';
-        n = n * 10 + (uint64_t)(value->data[i] - '0');
-    }
-    if (!valid)
-        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "Content-Length must be one number");
-    r->body_length = n;
-    return valid;
-}
-
-static bool add_line(struct gb_request *r, const char *name, size_t name_size, const char *value, size_t value_size)
-{
-    struct gb_line line = {(uint32_t)r->lines.size, (uint32_t)name_size};
-    return gb_bytes_add(&r->table, &line, sizeof line) && gb_bytes_add(&r->lines, name, name_size) &&
-           gb_bytes_add(&r->lines, ": ", 2) && gb_bytes_add(&r->lines, value, value_size) &&
-           gb_bytes_add(&r->lines, "\r\n", 2);
-}
-
-bool gb_start_response_line(struct gb_request *r, const char *name, const char *value, size_t value_size)
-{
-    return add_line(r, name, strlen(name), value, value_size);
-}
-
-// White space around a value is no part of it (Django's cookies begin with some).
-static void trim(struct text *t)
-{
-    for (; t->size > 0 && (t->data[0] == ' ' || t->data[0] == '\t'); t->size--)
-        t->data++;
-    while (t->size > 0 && (t->data[t->size - 1] == ' ' || t->data[t->size - 1] == '\t'))
-        t->size--;
-}
-
-static bool take_text(struct gb_request *r, struct text *name, struct text *value)
-{
-    trim(value);
-    if (!is_token(name)) {
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "a header's name is not one: %.200s", name->data);
-        return false;
-    }
-    if (!is_value(value)) {
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the header %.200s has a control character in its value",
-                           name->data);
-        return false;
-    }
-    size_t which = which_hop_by_hop(name);
-    if (which < HOP_BY_HOP) {
-        leave_out(r, which);
-        return true;
-    }
-    if (is(name, "content-length") && !take_length(r, value))
-        return false;
-    if (is(name, "date"))
-        r->flags |= GB_HEAD_DATE;
-    if (is(name, "server"))
-        r->flags |= GB_HEAD_SERVER;
-    return add_line(r, name->data, name->size, value->data, value->size);
+    const char *tell;
+    enum gb_field taken = gb_head_field(&r->head, name->data, name->size, value->data, value->size, &tell);
+    if (tell != NULL)
+        gb_request_log(r, "the header %s is the server's business and is left out, here and in all responses", tell);
+    return taken != GB_FIELD_WRONG;
 }
 
 // `item` is one of the list; borrowed.
@@ -214,9 +101,7 @@ static bool take_header(struct gb_request *r, PyObject *item)
 bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *headers)
 {
     r->started = false;
-    r->flags = 0;
-    r->body_length = GB_LENGTH_UNKNOWN;
-    r->lines.size = r->table.size = 0;
+    gb_head_reset(&r->head);
     if (!take_status(r, status))
         return false;
     if (gb_py.PyObject_IsInstance(headers, gb_py.PyList_Type) != 1) {

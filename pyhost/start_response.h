@@ -14,7 +14,4 @@ PyObject *gb_start_response_new(struct gb_request *r);
 // was there. False with the exception set.
 bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *headers);
 
-// Adds a header line that is known to be valid. False with the exception set.
-bool gb_start_response_line(struct gb_request *r, const char *name, const char *value, size_t value_size);
-
 #endif

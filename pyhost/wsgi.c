@@ -75,11 +75,8 @@ static void begin(struct gb_request *r, struct gb_claim *c, const uint8_t *varia
     r->head_sent = false;
     r->gone = false;
     r->too_long = false;
-    r->status = 0;
-    r->flags = 0;
-    r->body_length = GB_LENGTH_UNKNOWN;
     r->body_sent = 0;
-    r->reason.size = r->lines.size = r->table.size = 0;
+    gb_head_reset(&r->head);
     r->ahead.size = r->ahead_at = 0;
 }
 
@@ -106,8 +103,7 @@ static void end(struct gb_request *r)
     if (is_inside(r))
         drive_out(r);
     r->variables = NULL;
-    gb_bytes_clear(&r->lines, 16384);
-    gb_bytes_clear(&r->table, 4096);
+    gb_head_trim(&r->head);
     gb_bytes_clear(&r->ahead, 65536);
 }
 
