@@ -45,13 +45,20 @@ func (q *logQueue) run() {
 		select {
 		case line := <-q.lines:
 			q.write(line)
-			continue
-		default:
+		case <-q.stop: // which may be seen before lines that came earlier
+			q.rest()
+			return
 		}
+	}
+}
+
+// rest writes the lines that are there.
+func (q *logQueue) rest() {
+	for {
 		select {
 		case line := <-q.lines:
 			q.write(line)
-		case <-q.stop:
+		default:
 			return
 		}
 	}

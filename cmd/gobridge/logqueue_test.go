@@ -50,3 +50,16 @@ func TestLogQueueEnds(t *testing.T) {
 	fmt.Fprintln(q, "nobody reads this")
 	q.close() // returns
 }
+
+func TestLogQueueWritesWhatCameBeforeTheEnd(t *testing.T) {
+	var out bytes.Buffer
+	q := &logQueue{out: &out, lines: make(chan []byte, 64), stop: make(chan struct{}), stopped: make(chan struct{})}
+	for range cap(q.lines) {
+		fmt.Fprintln(q, "line")
+	}
+	close(q.stop) // before anybody has looked
+	q.run()
+	if n := strings.Count(out.String(), "line\n"); n != cap(q.lines) {
+		t.Errorf("%d of %d lines were written", n, cap(q.lines))
+	}
+}
