@@ -94,12 +94,31 @@ func Start(c Config) (*Bridge, error) {
 	go b.watchRuns(b.over)
 	g.start()
 	if err := g.firstReady(); err != nil {
-		b.end()
-		g.keepers.Wait()
+		b.endUnserved(g)
 		b.close()
 		return nil, err
 	}
 	return b, nil
+}
+
+// endUnserved ends a bridge whose ports nobody turns yet. A worker that had just become ready
+// is buried like any other, which takes turns.
+func (b *Bridge) endUnserved(g *generation) {
+	b.end()
+	gone := make(chan struct{})
+	go func() { g.keepers.Wait(); close(gone) }()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for {
+		for _, p := range b.ports {
+			p.Turn()
+		}
+		select {
+		case <-gone:
+			return
+		case <-again.C:
+		}
+	}
 }
 
 // newBridge is a bridge with its first generation, which has no processes yet.

@@ -424,3 +424,16 @@ func TestPagesOfIdleStreamsAreGivenBack(t *testing.T) {
 	}
 	expectIdle(t, b)
 }
+
+// A start that fails buries the workers that were ready just then, although no reactor turns.
+func TestFailedStartBuriesWhoWasReady(t *testing.T) {
+	b, _ := newTestBridge(t, config(2, 3))
+	g := b.dispatch.gen
+	for _, s := range g.slots {
+		g.keepers.Go(func() { g.bury(s) })
+	}
+	b.endUnserved(g)
+	if s := b.Stats(); s.Workers != 0 {
+		t.Errorf("%d workers are open", s.Workers)
+	}
+}
