@@ -33,6 +33,12 @@ pid_t gb_fork(void)
     return pid;
 }
 
+void gb_fork_born(void)
+{
+    ours = false;
+    gb_py.PyOS_AfterFork_Child();
+}
+
 // Until the middle process is gone, and the front (or init) is our parent.
 static void wait_for_other_parent(pid_t middle)
 {
@@ -41,16 +47,17 @@ static void wait_for_other_parent(pid_t middle)
         nanosleep(&moment, NULL);
 }
 
-// In the middle process: forks the one that is to stay, and ends.
+// In the middle process: forks the one that is to stay, and ends. That one says its name
+// before Python's hooks run: one that hangs there must be known, to be killed.
 _Noreturn static void be_in_between(int control, int own, const struct gb_packet *request, gb_life *life)
 {
     pid_t middle = getpid();
     pid_t last = fork();
     if (last == 0) {
-        ours = false;
         close(control);
         wait_for_other_parent(middle);
-        gb_py.PyOS_AfterFork_Child();
+        gb_worker_hello(own, (uint32_t)request->message.a);
+        gb_fork_born();
         life(own, request);
     }
     _exit(last < 0 ? 1 : 0);

@@ -8,8 +8,8 @@
 
 #include "control.h"
 
-// What a forked process lives as; it does not return. The GIL is held and Python's
-// hooks after a fork have run. `own` is its end of its control socket, `request` what
+// What a forked process lives as; it does not return. The GIL is held, HELLO is said and
+// Python's hooks after a fork have run. `own` is its end of its control socket, `request` what
 // was asked for, without descriptors.
 typedef void gb_life(int own, const struct gb_packet *request);
 
@@ -18,9 +18,13 @@ typedef void gb_life(int own, const struct gb_packet *request);
 // is held.
 void gb_spawn(int control, struct gb_packet *request, gb_life *life);
 
-// fork() with Python's hooks around it in the parent; those of the child are left to the
-// child. The GIL is held, in both. -1: errno says why.
+// fork() with Python's hooks around it in the parent; the child calls gb_fork_born for its
+// own when it is to run Python. The GIL is held, in both. -1: errno says why.
 pid_t gb_fork(void);
+
+// Runs Python's hooks in a child of gb_fork, or of that child's. They are the application's
+// and its libraries', too, and can hang. The GIL is held.
+void gb_fork_born(void);
 
 // In a fork's handlers (pthread_atfork): is it the host's own fork, not the application's?
 bool gb_fork_is_ours(void);

@@ -73,8 +73,10 @@ static const char *try_fork(void)
 {
     template.looking = true;
     pid_t child = gb_fork();
-    if (child == 0)
+    if (child == 0) {
+        gb_fork_born(); // as each worker will
         _exit(0);
+    }
     template.looking = false;
     if (child < 0)
         return "the process cannot be forked";
@@ -120,7 +122,8 @@ static void decide(PyObject *before, bool forced)
 
 static void be_worker(int own, const struct gb_packet *request)
 {
-    gb_worker_forked(own, (uint32_t)request->message.a);
+    (void)own, (void)request;
+    gb_worker_forked();
 }
 
 static void refuse(uint64_t incarnation)
@@ -166,7 +169,7 @@ void gb_template_main(int control, const struct gb_packet *request)
     template.control = control;
     // First of all handlers, so that it runs last.
     bool registered = pthread_atfork(before_fork, NULL, NULL) == 0;
-    gb_worker_begin(control, (uint32_t)request->message.a, "gobridge-template");
+    gb_worker_begin("gobridge-template");
     if (!registered)
         gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
     const char *wrong = gb_guard_start(control);

@@ -117,9 +117,11 @@ static const char *start_watcher(void)
 
 // ---- The setup.
 
-static void say_hello(void)
+void gb_worker_hello(int control, uint32_t incarnation)
 {
     struct gb_message hello = {.kind = GB_MSG_HELLO, .a = (uint64_t)getpid()};
+    worker.control = control;
+    worker.incarnation = incarnation;
     int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (pidfd < 0)
         gb_worker_fail(GB_EXIT_HOST,
@@ -224,20 +226,17 @@ static void fail_if(const char *wrong)
         gb_worker_fail(GB_EXIT_HOST, wrong);
 }
 
-void gb_worker_begin(int control, uint32_t incarnation, const char *name)
+void gb_worker_begin(const char *name)
 {
     static bool begun; // a worker that was forked from a template has the rest from there
-    worker.control = control;
-    worker.incarnation = incarnation;
     prctl(PR_SET_NAME, name);
-    if (!begun) {
-        offer_to_oom_killer();
-        limit_arenas();
-    }
-    say_hello();
-    if (!begun && pthread_atfork(gb_signals_before_fork, gb_signals_in_parent, in_application_fork) != 0)
-        gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
+    if (begun)
+        return;
     begun = true;
+    offer_to_oom_killer();
+    limit_arenas();
+    if (pthread_atfork(gb_signals_before_fork, gb_signals_in_parent, in_application_fork) != 0)
+        gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
 }
 
 static void import_application(void)
@@ -266,9 +265,9 @@ _Noreturn static void serve(void)
     gb_leave();
 }
 
-void gb_worker_main(int control, uint32_t incarnation)
+void gb_worker_main(void)
 {
-    gb_worker_begin(control, incarnation, WORKER_NAME);
+    gb_worker_begin(WORKER_NAME);
     fail_if(wait_for_setup());
     fail_if(set_up());
     fail_if(read_settings(&worker.packet));
@@ -278,9 +277,9 @@ void gb_worker_main(int control, uint32_t incarnation)
     serve();
 }
 
-void gb_worker_forked(int control, uint32_t incarnation)
+void gb_worker_forked(void)
 {
-    gb_worker_begin(control, incarnation, WORKER_NAME);
+    gb_worker_begin(WORKER_NAME);
     fail_if(wait_for_setup());
     fail_if(set_up());
     fail_if(start_watcher());

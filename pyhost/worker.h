@@ -24,21 +24,25 @@ enum {
     GB_EXIT_IMPORT = 3, // the application could not be imported
 };
 
-// Three ways into a worker's life, to its end. The GIL is held; `control` is the worker's
-// own socket.
+// What a process that zygote or template has forked does first: it becomes the one of this
+// incarnation, whose socket is `control`, and gives the front a pidfd (HELLO). No Python is
+// touched.
+void gb_worker_hello(int control, uint32_t incarnation);
+
+// Three ways into a worker's life, to its end. The GIL is held, HELLO is said.
 
 // Forked from the zygote: the application is still to be imported.
-_Noreturn void gb_worker_main(int control, uint32_t incarnation);
+_Noreturn void gb_worker_main(void);
 
 // Forked from a template, which has imported it.
-_Noreturn void gb_worker_forked(int control, uint32_t incarnation);
+_Noreturn void gb_worker_forked(void);
 
 // The template itself, as the front has asked in `setup`; its descriptors are taken.
 _Noreturn void gb_worker_become(const struct gb_packet *setup);
 
-// What a template does as a worker does it: the begin of its life (HELLO, under a name of
-// which the kernel keeps 15 bytes), and the import, with the settings in the packet.
-void gb_worker_begin(int control, uint32_t incarnation, const char *name);
+// What a template does as a worker does it: the begin of its life, under a name of which
+// the kernel keeps 15 bytes, and the import, with the settings in the packet.
+void gb_worker_begin(const char *name);
 void gb_worker_import(const struct gb_packet *settings);
 
 // Tells the front why this worker cannot go on, and ends it. Any thread, with or

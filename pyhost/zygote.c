@@ -108,7 +108,8 @@ static void boot(int control)
 
 static void be_worker(int own, const struct gb_packet *request)
 {
-    gb_worker_main(own, (uint32_t)request->message.a);
+    (void)own, (void)request;
+    gb_worker_main();
 }
 
 static void be_template(int own, const struct gb_packet *request)

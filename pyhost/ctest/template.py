@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import tempfile
 import time
 
 import drive
@@ -82,6 +83,7 @@ def check(zygote, segment, directory):
     check_decisions(zygote, segment, directory)
     check_question(zygote, directory)
     check_workers(zygote, segment, directory)
+    check_birth(zygote, directory)
     check_handlers(zygote, segment, directory)
     check_becoming(zygote, segment, directory)
     check_ends(zygote, segment, directory)
@@ -162,6 +164,19 @@ def check_workers(zygote, segment, directory):
     drive.check("a killed template is dead", t.process.wait() == -9)
     drive.check("its workers go on", all(w.ask("/hello") == "hello" for w in workers))
     drive.check("and end", [drained(w) for w in workers] == [0, 0, 0])
+
+
+def check_birth(zygote, directory):
+    t = Template(zygote, directory, "leftovers:hangs_when_born()")
+    assert t.imported() == (1, "")
+    marker = os.path.join(tempfile.gettempdir(), f"gobridge-leftover-{t.pid}-born")
+    drive.check("the trial's child runs the handlers of a fork", os.path.exists(marker))
+    sock = t.spawn(51)
+    sock.settimeout(60)
+    born = drive.Process(sock)
+    os.unlink(marker)
+    os.kill(born.pid, signal.SIGKILL)
+    drive.check("a worker that hangs in one has said its name", (born.wait(), t.end()) == (-9, 0))
 
 
 def check_handlers(zygote, segment, directory):

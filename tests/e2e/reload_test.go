@@ -193,6 +193,16 @@ func TestReloadWhileReloading(t *testing.T) {
 	c.serves(t, "3")
 }
 
+// TestStopWhileAForkHangs: in a worker of the next generation a library's handler hangs right
+// after the fork. The server knows it all the same, and ends.
+func TestStopWhileAForkHangs(t *testing.T) {
+	c := startChanging(t, "--workers", "1", "--graceful-timeout", "1s")
+	c.write(t, "version", "hangs when born")
+	must(t, c.Signal(syscall.SIGHUP))
+	awaitNote(t, c.noted, "hangs")
+	must(t, c.Stop())
+}
+
 // TestReloadWhileStopping: the server ends all the same, and the command says so.
 func TestReloadWhileStopping(t *testing.T) {
 	c := startChanging(t, "--workers", "1")

@@ -110,6 +110,19 @@ def stops_before_fork():
     return application
 
 
+def hangs_when_born():
+    """Its handler hangs in each child but the first, which is the trial's."""
+    marker = path("born")
+
+    def hang():
+        if os.path.exists(marker):
+            time.sleep(3600)
+        open(marker, "w").close()
+
+    os.register_at_fork(after_in_child=hang)
+    return application
+
+
 def own_state():
     """What the workers are asked for."""
     number, imported = random.random(), os.getpid()

@@ -10,6 +10,18 @@ if VERSION.startswith("slow"):
         notes.write(f"importing {VERSION}\n")
     while VERSION == pathlib.Path(__file__).with_name("version").read_text(encoding="utf-8"):
         time.sleep(0.01)
+if VERSION == "hangs when born":
+
+    def hang():
+        """In each fork but the first, which is the template's trial."""
+        with open(os.environ["NOTES"], "a+", encoding="utf-8") as noted:
+            noted.seek(0)
+            again = "forked" in noted.read()
+            noted.write("hangs here\n" if again else "forked here\n")
+        if again:
+            time.sleep(600)
+
+    os.register_at_fork(after_in_child=hang)
 if VERSION.startswith("broken"):
     raise RuntimeError("this version cannot be imported")
 
