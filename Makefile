@@ -122,10 +122,15 @@ storm-short:
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
 	go run ./tests/preload
 
-.PHONY: bench
-bench: setup build ## requests a second beside bjoern, Granian, uWSGI and gunicorn
+.PHONY: bench bench-all
+bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in less than half an hour
 	@scripts/setup bench
+	@tests/bench/install
 	tests/bench/run --write docs/benchmarks.md
+bench-all: build ## the same, every cell with every server; some hours
+	@scripts/setup bench
+	@tests/bench/install
+	tests/bench/run --all --write docs/benchmarks.md
 
 # ---- Care
 

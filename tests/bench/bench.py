@@ -1,174 +1,121 @@
-"""Measures gobridge beside other servers: requests a second, latency, processor time a request.
-
-Every round runs each server once, one after the other, so that a drift of the machine's own speed
-reaches all of them; what is printed are medians over the rounds. Compare within one run only.
-"""
+"""Measures gobridge beside other servers. See docs/benchmarks.md for what it found."""
 
 import argparse
+import json
 import os
-import re
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
+import cells
+import machine
+import page
+import peers
 import report
+from paths import APPS, BUILD, PYTHON
+from server import Failure, environment
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-BIN = os.path.join(ROOT, ".tools", "bench", "bin")
-TICK = os.sysconf("SC_CLK_TCK")
-
-BJOERN = """
-import sys, importlib, bjoern
-try:
-    bjoern.run(importlib.import_module(sys.argv[1]).app, "127.0.0.1", int(sys.argv[2]))
-except KeyboardInterrupt:
-    pass
-"""
+RESULTS = os.path.join(BUILD, "results.json")
 
 
-def commands(application, port, workers):
-    """The command line of each server for the application on the port."""
-    python, w = os.path.join(BIN, "python"), str(workers)
-    gobridge = [os.path.join(ROOT, "bin", "gobridge"), "run", application + ":app", "--python", python,
-                "--bind", "127.0.0.1:%d" % port, "--workers", w, "--log-level", "error"]
-    servers = {
-        "gobridge": gobridge,
-        "granian": [os.path.join(BIN, "granian"), "--interface", "wsgi", "--port", str(port), "--workers", w,
-                    "--blocking-threads", "1", "--no-log", application + ":app"],
-        # Its other way with HTTP, http-socket, closes the connection after each answer.
-        "uwsgi": [os.path.join(BIN, "uwsgi"), "--http11-socket", "127.0.0.1:%d" % port, "--module", application + ":app",
-                  "--processes", w, "--master", "--disable-logging"],
-        "gunicorn": [os.path.join(BIN, "gunicorn"), "--bind", "127.0.0.1:%d" % port, "--workers", w,
-                     "--log-level", "error", application + ":app"],
-    }
-    if workers == 1:
-        servers["bjoern"] = [python, "-c", BJOERN, application, str(port)]
-    return servers
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def tree(pid):
-    """The process and its descendants."""
-    children = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/stat" % entry) as f:
-                parent = int(f.read().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        children.setdefault(parent, []).append(int(entry))
-    found = [pid]
-    for p in found:
-        found.extend(children.get(p, []))
-    return found
-
-
-def processor_seconds(pid):
-    total = 0
-    for p in tree(pid):
-        try:
-            with open("/proc/%d/stat" % p) as f:
-                fields = f.read().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def wait_until_served(process, url):
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                assert answer.read() == b"Hello, world!\n"
-                return
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def wrk(url, seconds, connections):
-    out = subprocess.run(["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency", url],
-                         check=True, stdout=subprocess.PIPE, text=True).stdout
-    scale = {"us": 1e-3, "ms": 1, "s": 1e3}
-
-    def latency(percent):
-        value, unit = re.search(r"^ +%s%%\s+([\d.]+)(us|ms|s)$" % percent, out, re.M).groups()
-        return float(value) * scale[unit]
-
-    errors = re.search(r"Socket errors: (.*)|Non-2xx or 3xx responses: (.*)", out)
-    return {
-        "requests": int(re.search(r"(\d+) requests in", out).group(1)),
-        "rate": float(re.search(r"Requests/sec: +([\d.]+)", out).group(1)),
-        "p50": latency(50),
-        "p99": latency(99),
-        "errors": errors.group(0) if errors else "",
-    }
-
-
-def measure(name, port, options):
-    """One server, once: started, warmed, measured, ended. What it says goes to build/bench."""
-    os.makedirs(os.path.join(ROOT, "build", "bench"), exist_ok=True)
-    with open(os.path.join(ROOT, "build", "bench", name + ".log"), "w") as log:
-        process = subprocess.Popen(commands(options.application, port, options.workers)[name], cwd=HERE,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    url = "http://127.0.0.1:%d/" % port
-    try:
-        wait_until_served(process, url)
-        wrk(url, 1, options.connections)
-        before = processor_seconds(process.pid)
-        result = wrk(url, options.seconds, options.connections)
-        result["cpu"] = (processor_seconds(process.pid) - before) / result["requests"] * 1e6
-        return result
-    finally:
-        # Its own group, which nobody else is in: uWSGI takes SIGTERM for a reload.
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--application", choices=["hello", "flasked"], default="hello")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--only", nargs="*", help="these servers")
-    parser.add_argument("--write", metavar="FILE", help="write the table as a page there, too")
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser.add_argument("cells", nargs="*", metavar="CELL", help="these cells; default: those of make bench")
+    parser.add_argument("--all", action="store_true", help="every cell, with every server that can do it")
+    parser.add_argument("--list", action="store_true", help="list the cells and stop")
+    parser.add_argument("--servers", nargs="+", metavar="NAME", choices=list(peers.ALL), help="these servers: %(choices)s")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, default 5")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds that a server is measured in a round, default 3")
+    parser.add_argument("--write", metavar="FILE", help="write a page there, and a plot beside it")
+    parser.add_argument("--rewrite", metavar="FILE", help="measure nothing: write the page of the last run's results")
     options = parser.parse_args()
+    unknown = [name for name in options.cells if name not in cells.ALL]
+    if unknown:
+        parser.error("no cell %s; there are: %s" % (", ".join(unknown), " ".join(cells.ALL)))
+    return options
+
+
+def chosen(options):
+    """The cells, each with its servers."""
+    if options.cells:
+        found = [cells.ALL[name] for name in options.cells]
+    else:
+        found = [cell for cell in cells.ALL.values() if options.all or not cell.matrix]
+    return [(cell, servers(cell, options)) for cell in found]
+
+
+def servers(cell, options):
+    if options.servers:
+        return [name for name in options.servers if name in cell.all or name in cell.named]
+    return list(dict.fromkeys(cell.all + cell.named if options.all else cell.named))
+
+
+def prepare():
+    """Makes the Django application's database."""
+    os.makedirs(os.path.join(BUILD, "django"), exist_ok=True)
+    subprocess.run([PYTHON, "-m", "djangoed.wsgi"], cwd=APPS, env=environment(), check=True)
+
+
+def measure(cell, names, options):
+    """Every server in every round, each time another one first, so that a drift of the machine's own speed
+    reaches all of them alike. Returns {row: results of its rounds}, {server: why it has none}."""
+    rows, failed = {}, {}
+    for i in range(options.rounds):
+        for name in names[i % len(names):] + names[:i % len(names)]:
+            if name in failed:
+                continue
+            try:
+                for row, result in cell.measure(name, options.seconds):
+                    rows.setdefault(row, []).append(result)
+            except Failure as e:
+                failed[name] = str(e)
+    return in_order(rows, names), failed
+
+
+def in_order(rows, names):
+    """As the cell names its servers: the rounds took turns."""
+    first = {name: i for i, name in enumerate(names)}
+    owner = {row: max((name for name in names if row.startswith(name)), key=len) for row in rows}
+    return dict(sorted(rows.items(), key=lambda item: first[owner[item[0]]]))
+
+
+def save(results):
+    with open(RESULTS + ".new", "w") as f:
+        json.dump(results, f, indent=1)
+    os.replace(RESULTS + ".new", RESULTS)
+
+
+def run(options):
+    begin = time.monotonic()
     load = os.getloadavg()[0]
     if load > 0.5:
         print("the machine is busy (load %.1f): the figures will be of little use" % load, file=sys.stderr)
-    results = {}
-    for _ in range(options.rounds):
-        for name in commands(options.application, 0, options.workers):
-            if options.only and name not in options.only:
-                continue
-            results.setdefault(name, []).append(measure(name, free_port(), options))
-    title = "%s, %d worker%s, %d connections, medians of %d rounds of %d s" % (
-        options.application, options.workers, "s"[options.workers == 1:], options.connections, options.rounds, options.seconds)
-    print("\n".join([title, report.text(results)] + report.errors(results)))
+    prepare()
+    results = {"rounds": options.rounds, "seconds": options.seconds, "cells": {}}
+    used = dict.fromkeys(name for _, names in chosen(options) for name in names)
+    results.update(machine.surroundings(list(dict.fromkeys(p for name in used for p in peers.ALL[name].packages))))
+    for cell, names in chosen(options):
+        rows, failed = measure(cell, names, options)
+        results["cells"][cell.name] = {"rows": rows, "failed": failed}
+        save(results)
+        print(report.text(cell, rows, failed), flush=True)
+    print("took %d s; the figures are in %s" % (time.monotonic() - begin, RESULTS))
+    return results
+
+
+def main():
+    options = arguments()
+    if options.list:
+        print("\n".join("%-14s %s%s" % (cell.name, cell.title, " (make bench-all)" if cell.matrix else "") for cell in cells.ALL.values()))
+        return
+    os.makedirs(BUILD, exist_ok=True)
+    if options.rewrite:
+        with open(RESULTS) as f:
+            page.write(options.rewrite, json.load(f))
+        return
+    results = run(options)
     if options.write:
-        used = {name: line for name, line in commands(options.application, 8000, options.workers).items() if name in results}
-        with open(options.write, "w") as f:
-            f.write(report.page(title, results, used, ROOT, load))
+        page.write(options.write, results)
 
 
 main()

@@ -1,4 +1,5 @@
-"""The same in Flask."""
+"""Hello from Flask."""
+
 from flask import Flask
 
 app = Flask(__name__)

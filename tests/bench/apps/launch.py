@@ -1,0 +1,38 @@
+"""Starts a server that is a library: launch.py SERVER MODULE:ATTRIBUTE PORT WORKERS."""
+
+import importlib
+import os
+import sys
+
+sys.path.insert(0, os.getcwd())
+
+
+def bjoern(app, port, workers):
+    """One process each, on one listening socket, as its documentation has them forked."""
+    import bjoern as server
+
+    server.listen(app, "127.0.0.1", port)
+    for _ in range(workers - 1):
+        if os.fork() == 0:
+            break
+    server.run()
+
+
+def fastpysgi(app, port, workers):
+    import fastpysgi as module
+
+    module.server.tcp_nodelay = 1
+    module.run(app, "127.0.0.1", port, workers=workers)
+
+
+def main():
+    name, application, port, workers = sys.argv[1:]
+    module, _, attribute = application.partition(":")
+    app = getattr(importlib.import_module(module), attribute)
+    try:
+        {"bjoern": bjoern, "fastpysgi": fastpysgi}[name](app, int(port), int(workers))
+    except KeyboardInterrupt:
+        pass
+
+
+main()

@@ -1,0 +1,16 @@
+"""Where things are."""
+
+import os
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+APPS = os.path.join(HERE, "apps")
+PEERS = os.path.join(ROOT, ".tools", "bench", "bin")  # what tests/bench/install has brought
+PYTHON = os.path.join(PEERS, "python")
+GOBRIDGE = os.path.join(ROOT, "bin", "gobridge")
+BUILD = os.path.join(ROOT, "build", "bench")
+
+
+def shown(text):
+    """A path or a command line, as one would type it in the project's folder."""
+    return text.replace(ROOT + "/", "")

@@ -1,0 +1,105 @@
+"""The servers, and how each is started: the fastest way that its documentation has for the job."""
+
+import dataclasses
+import os
+from typing import Callable, Optional
+
+from paths import APPS, BUILD, GOBRIDGE, PEERS, PYTHON
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a server is to do."""
+
+    application: str  # module:attribute, in apps/
+    port: int
+    workers: int = 1
+    threads: int = 1  # of each worker
+    log: Optional[str] = None  # file for the access log
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    name: str
+    command: Callable[[Job], list]
+    packages: tuple = ()  # of PyPI, whose versions are told
+    note: str = ""
+    logs: bool = True  # has an access log
+
+
+def program(name):
+    return os.path.join(PEERS, name)
+
+
+def gobridge(job):
+    line = [GOBRIDGE, "run", job.application, "--python", PYTHON, "--bind", "127.0.0.1:%d" % job.port,
+            "--workers", str(job.workers), "--log-level", "error"]
+    line += ["--threads", str(job.threads)] if job.threads > 1 else []
+    return line + (["--access-log", job.log] if job.log else [])
+
+
+def granian(threads):
+    """threads: those of each worker that run Python, of a job; None for granian's own number."""
+
+    def command(job):
+        line = [program("granian"), "--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(job.port),
+                "--workers", str(job.workers)]
+        if threads(job):
+            line += ["--blocking-threads", str(threads(job))]
+        # It writes its access log to its own log, which is kept in a file here.
+        return line + (["--access-log"] if job.log else ["--no-log"]) + [job.application]
+
+    return command
+
+
+def uwsgi(*http):
+    def command(job):
+        line = [program("uwsgi"), *http, "127.0.0.1:%d" % job.port, "--module", job.application, "--processes", str(job.workers),
+                "--master", "--listen", "1024", "--thunder-lock"]
+        line += ["--threads", str(job.threads)] if job.threads > 1 else []
+        return line + (["--logto", job.log] if job.log else ["--disable-logging"])
+
+    return command
+
+
+def gunicorn(job):
+    line = [program("gunicorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", "gthread",
+            "--threads", str(job.threads), "--http-parser", "fast", "--no-control-socket", "--log-level", "error"]
+    return line + (["--access-logfile", job.log] if job.log else []) + [job.application]
+
+
+def waitress(job):
+    return [program("waitress-serve"), "--listen", "127.0.0.1:%d" % job.port, "--threads", str(job.workers * job.threads),
+            "--connection-limit", "5000", "--asyncore-use-poll", job.application]
+
+
+def library(name):
+    def command(job):
+        return [PYTHON, os.path.join(APPS, "launch.py"), name, job.application, str(job.port), str(job.workers)]
+
+    return command
+
+
+def floor(job):
+    return [os.path.join(BUILD, "floor"), str(job.port)]
+
+
+def peer(name, *arguments, **named):
+    return name, Peer(name, *arguments, **named)
+
+
+ALL = dict([
+    peer("gobridge", gobridge),
+    peer("granian", granian(lambda job: job.threads), ("granian",)),
+    peer("granian-threads", granian(lambda job: None), ("granian",), "granian with its own number of threads"),
+    peer("uwsgi", uwsgi("--http11-socket"), ("uWSGI",),
+         "stays with a connection as long as there are requests on it, so that its latencies leave out whom it does not serve"),
+    peer("uwsgi-close", uwsgi("--http-socket"), ("uWSGI",), "closes the connection after each answer"),
+    peer("uwsgi-router", uwsgi("--http-keepalive", "--http-auto-chunked", "--http"), ("uWSGI",),
+         "has one more process, which holds the connections and opens one to a worker for each request"),
+    peer("gunicorn", gunicorn, ("gunicorn", "gunicorn_h1c")),
+    peer("waitress", waitress, ("waitress",), "one process, with as many threads as the others have altogether", logs=False),
+    peer("bjoern", library("bjoern"), ("bjoern",), "runs one request at a time in each process", logs=False),
+    peer("fastpysgi", library("fastpysgi"), ("fastpysgi",), "runs one request at a time in each process", logs=False),
+    peer("C floor", floor, note="a C epoll loop that answers with fixed bytes: no parsing, no Python", logs=False),
+])

@@ -1,0 +1,101 @@
+"""A server that runs: started, looked at, ended."""
+
+import http.client
+import os
+import signal
+import subprocess
+import time
+
+import processes
+from paths import APPS, BUILD
+
+PATIENCE = 60  # seconds
+
+
+class Failure(Exception):
+    """A server did not start, or does not answer as it should."""
+
+
+def environment(more=()):
+    """Our own, without what would set up one of the servers."""
+    foreign = ("GOBRIDGE_", "GRANIAN_", "GUNICORN_", "UWSGI_", "PYTHON", "DJANGO_", "WEB_CONCURRENCY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    kept["PYTHONDONTWRITEBYTECODE"] = "1"
+    kept.update(more)
+    return kept
+
+
+class Server:
+    """Runs a command line in a session of its own, as a context. What it says goes to build/bench/NAME.log."""
+
+    def __init__(self, name, command, port, folder=APPS, env=()):
+        self.name, self.port = name, port
+        self.log = os.path.join(BUILD, name + ".log")
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(command, cwd=folder, env=environment(env), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, start_new_session=True)
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """SIGINT: uWSGI takes SIGTERM for a reload. Nobody else is in the group."""
+        for sig, seconds in ((signal.SIGINT, 20), (signal.SIGKILL, 20)):
+            try:
+                os.killpg(self.pid, sig)
+                self.process.wait(seconds)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.wait()
+        self.await_end()
+
+    def await_end(self):
+        """Waits for the rest of the group, which would take time from the next server."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
+        os.killpg(self.pid, signal.SIGKILL)
+
+    def ask(self, load):
+        """One request of the load: status and body."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            client.request(load.method, load.path, load.body or None, dict(load.headers))
+            answer = client.getresponse()
+            return answer.status, answer.read()
+        finally:
+            client.close()
+
+    def await_answer(self, load, pause=0.02):
+        """Waits until it answers at all."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.ask(load)
+            except (OSError, http.client.HTTPException) as e:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise Failure("does not serve (%s):\n%s" % (e, self.tail())) from None
+                time.sleep(pause)
+
+    def verify(self, load, body):
+        """Its answer is the right one."""
+        status, got = self.await_answer(load)
+        if status != 200 or got != body:
+            raise Failure("answers %s %s with %d and %r, not with 200 and %r" % (load.method, load.path, status, got[:80], body[:80]))
+
+    def tail(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()[-2000:]
+
+    def cpu_seconds(self):
+        return processes.cpu_seconds(self.pid)
+
+    def pss_bytes(self):
+        return processes.pss_bytes(self.pid)
