@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"gobridge/pyhost"
@@ -29,8 +30,13 @@ func appendEnviron(dst []byte, r *Request) []byte {
 		count++
 	}
 	put("REQUEST_METHOD", r.Method)
-	dst = appendPath(dst, r.Path)
-	count++
+	if r.Root != "" {
+		dst = appendMounted(dst, r.Root, r.Path)
+		count += 2
+	} else {
+		dst = appendPath(dst, "PATH_INFO", r.Path)
+		count++
+	}
 	put("QUERY_STRING", r.Query)
 	put("REQUEST_URI", r.Target)
 	put("RAW_URI", r.Target)
@@ -109,11 +115,29 @@ func appendField(dst []byte, count int, names *names, i int) ([]byte, int) {
 	return dst, count + 1
 }
 
-// appendPath adds PATH_INFO: percent-decoded once, as bytes; a "%" that no two
-// hexadecimal digits follow stays as it is.
-func appendPath(dst, path []byte) []byte {
+// appendMounted adds SCRIPT_NAME and PATH_INFO of an application that is mounted at root. A
+// path below it, or root itself, is cut there; any other is one of which a proxy has cut
+// off root already. A path that only begins with the same letters is not below it.
+func appendMounted(dst []byte, root string, path []byte) []byte {
+	const scriptName, pathInfo = "SCRIPT_NAME", "PATH_INFO"
+	from := len(dst) + pyhost.VariableSize + len(scriptName)
+	dst = appendPath(dst, scriptName, root)
 	at := len(dst)
-	dst = appendVariable(dst, "PATH_INFO", "")
+	dst = appendPath(dst, pathInfo, path)
+	script, info := dst[from:at], dst[at+pyhost.VariableSize+len(pathInfo):]
+	if rest, below := bytes.CutPrefix(info, script); below && (len(rest) == 0 || rest[0] == '/') {
+		dst = dst[:len(dst)-len(script)]
+		binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(rest)))
+		copy(info, rest)
+	}
+	return dst
+}
+
+// appendPath adds a variable with a path: percent-decoded once, as bytes; a "%" that no
+// two hexadecimal digits follow stays as it is.
+func appendPath[P ~string | ~[]byte](dst []byte, name string, path P) []byte {
+	at := len(dst)
+	dst = appendVariable(dst, name, "")
 	from := len(dst)
 	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) && hexDigit[path[i+1]] >= 0 && hexDigit[path[i+2]] >= 0 {

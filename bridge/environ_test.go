@@ -47,6 +47,36 @@ func TestEnvironPath(t *testing.T) {
 	}
 }
 
+// An application that is mounted somewhere sees below it what a proxy has left of the path,
+// whether that has cut the prefix off or not.
+func TestEnvironMounted(t *testing.T) {
+	for _, c := range []struct{ root, path, script, info string }{
+		{"/shop", "/shop/a", "/shop", "/a"},
+		{"/shop", "/shop/", "/shop", "/"},
+		{"/shop", "/shop", "/shop", ""},
+		{"/shop", "/a", "/shop", "/a"},
+		{"/shop", "/", "/shop", "/"},
+		{"/shop", "/shopping", "/shop", "/shopping"},
+		{"/shop", "/sho", "/shop", "/sho"},
+		{"/shop", "/Shop/a", "/shop", "/Shop/a"},
+		{"/shop", "//shop/a", "/shop", "//shop/a"},
+		{"/shop", "/shop//a", "/shop", "//a"},
+		{"/shop", "/shop/shop/a", "/shop", "/shop/a"},
+		{"/shop", "/s%68op/%61", "/shop", "/a"},
+		{"/shop", "*", "/shop", "*"},
+		{"/a/b", "/a/b/c%20d", "/a/b", "/c d"},
+		{"/a/b", "/a", "/a/b", "/a"},
+		{"/caf%C3%A9", "/caf\xc3\xa9/x", "/caf\xc3\xa9", "/x"},
+	} {
+		r := hello("/")
+		r.Root, r.Path = c.root, []byte(c.path)
+		got := environOf(t, r)
+		if got["SCRIPT_NAME"] != c.script || got["PATH_INFO"] != c.info || got["QUERY_STRING"] != "" || got["SERVER_NAME"] != "localhost" {
+			t.Errorf("%s under %s becomes %q and %q, want %q and %q", c.path, c.root, got["SCRIPT_NAME"], got["PATH_INFO"], c.script, c.info)
+		}
+	}
+}
+
 func TestEnvironFlags(t *testing.T) {
 	for _, c := range []struct {
 		method string

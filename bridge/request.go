@@ -13,6 +13,7 @@ type Request struct {
 	Target     []byte  // as sent
 	Path       []byte  // still percent-encoded, without the query
 	Query      []byte  // without the question mark
+	Root       string  // where the application is mounted, percent-encoded like Path, without a slash at its end; empty: at the top
 	Minor      int     // HTTP/1.Minor
 	Fields     []Field // in the order they came
 	BodyLength int64   // bytes; 0 none, -1 unknown (chunked)

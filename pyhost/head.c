@@ -116,13 +116,23 @@ static void trim(const char **value, size_t *size)
         --*size;
 }
 
+// Raises ValueError about a name that is none, as Python would write it: it may hold the end
+// of a line, and the log another one then.
+static void refuse_name(const char *name, size_t size)
+{
+    PyObject *text = gb_py.PyUnicode_DecodeLatin1(name, (Py_ssize_t)(size < 200 ? size : 200), NULL);
+    if (text != NULL)
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "a header's name is not one: %R", text);
+    gb_py.Py_DecRef(text);
+}
+
 enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_size, const char *value, size_t value_size,
                             const char **tell)
 {
     trim(&value, &value_size);
     *tell = NULL;
     if (!is_token(name, name_size)) {
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "a header's name is not one: %.200s", name);
+        refuse_name(name, name_size);
         return GB_FIELD_WRONG;
     }
     if (!gb_head_is_value(value, value_size)) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -16,7 +17,9 @@ func cliFlags(rows []setting) (flags []cli.Flag) {
 		if s.short != "" {
 			aliases = []string{s.short}
 		}
-		if s.kind.several {
+		if s.kind.bare {
+			flags = append(flags, &cli.BoolFlag{Name: s.name, Aliases: aliases, Usage: s.helpLine()})
+		} else if s.kind.several {
 			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Aliases: aliases, Usage: s.helpLine()})
 		} else {
 			flags = append(flags, &cli.StringFlag{Name: s.name, Aliases: aliases, Usage: s.helpLine()})
@@ -39,7 +42,7 @@ func init() {
 
 // helpLine is the setting's flag, a tab, and what it is.
 func (s *setting) helpLine() string {
-	line := "--" + s.name + " " + s.kind.placeholder
+	line := strings.TrimSpace("--" + s.name + " " + s.kind.placeholder)
 	if s.short != "" {
 		line = "-" + s.short + ", " + line
 	}
@@ -58,6 +61,8 @@ func fromContext(c *cli.Context) source {
 			return s.fromEnvironment(os.LookupEnv), false
 		case s.kind.several:
 			return c.StringSlice(s.name), true
+		case s.kind.bare:
+			return []string{strconv.FormatBool(c.Bool(s.name))}, true
 		}
 		return []string{c.String(s.name)}, true
 	}
@@ -111,7 +116,8 @@ func attached(arg string) (short, value string, ok bool) {
 // takesNext says whether the value of a flag is the next argument. All settings have
 // values; what is not one has none (--help), or is an error anyway.
 func takesNext(arg string) bool {
-	return settingNamed(strings.TrimLeft(arg, "-")) != nil
+	s := settingNamed(strings.TrimLeft(arg, "-"))
+	return s != nil && !s.kind.bare
 }
 
 // settingNamed is the setting of that name, or with that letter; nil if there is none.

@@ -16,14 +16,31 @@ type kind struct {
 	must        string // continues "must be ..."
 	brief       string // for the docs, where must is long or says nothing
 	several     bool   // may be given more than once
+	bare        bool   // as a flag it needs no value
 	parse       func(value string) (any, error)
+	separate    func(text string) []string  // of several: the values in one text; nil: a flag has one, a variable has those between commas or spaces
+	whole       func(values []string) error // of several: whether they go together
 }
 
 // errNot says that a value is not what the kind says it must be.
 var errNot = errors.New("not of that kind")
 
+// flat are the values in what was given.
+func (k kind) flat(given []string) (values []string) {
+	if k.separate == nil {
+		return given
+	}
+	for _, text := range given {
+		values = append(values, k.separate(text)...)
+	}
+	return values
+}
+
 // wrong is the value that store refuses.
 func (k kind) wrong(values []string) string {
+	if k.several && k.whole != nil {
+		return strings.Join(values, ",")
+	}
 	for _, v := range values {
 		if _, err := k.parse(v); err != nil && k.several {
 			return v
@@ -40,6 +57,9 @@ func (k kind) store(into any, values []string) error {
 				return errors.New(k.must)
 			}
 		}
+		if k.whole != nil && k.whole(values) != nil {
+			return errors.New(k.must)
+		}
 		*field = values
 		return nil
 	}
@@ -52,6 +72,8 @@ func (k kind) store(into any, values []string) error {
 		*field = parsed.(string)
 	case *int:
 		*field = int(parsed.(int64))
+	case *bool:
+		*field = parsed.(bool)
 	case *int64:
 		*field = parsed.(int64)
 	case *time.Duration:
@@ -95,6 +117,17 @@ func listOf(k kind) kind {
 	k.several = true
 	return k
 }
+
+// yes is what is so or is not. As a flag it needs no value: --name, or --name=false.
+var yes = kind{placeholder: "", must: "true or false", bare: true, parse: func(value string) (any, error) {
+	switch strings.ToLower(value) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return nil, errNot
+}}
 
 // text is any value but the empty one.
 func text(placeholder string) kind {

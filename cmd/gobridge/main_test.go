@@ -25,6 +25,7 @@ func TestFlagsFirst(t *testing.T) {
 		{"gobridge run a:b --wrokers 2", "gobridge run --wrokers a:b 2"},
 		{"gobridge run a:b --workers", "gobridge run --workers a:b"},
 		{"gobridge run -- --workers a:b", "gobridge run -- --workers a:b"},
+		{"gobridge run a:b --no-date-header x", "gobridge run --no-date-header a:b x"},
 		{"gobridge run x -w 1 -- y", "gobridge run -w 1 -- x y"},
 		{"gobridge run x -w4 -b:8000 -C/srv -bunix:/run/s", "gobridge run -w 4 -b :8000 -C /srv -b unix:/run/s x"},
 		{"gobridge run x -w=4 -workers 4 -wrokers 4", "gobridge run -w=4 -workers 4 -wrokers x 4"},

@@ -58,6 +58,7 @@ func runCommand(c *cli.Context) error {
 		return err
 	}
 	defer closeLog()
+	warnOfVariables(os.Environ(), log)
 	v := &service{settings: s, log: log, out: c.App.Writer, signals: catchSignals(), notify: newNotifier(log), phase: starting, began: time.Now()}
 	v.reloads, v.noReloads = context.WithCancelCause(context.Background())
 	return v.run()
@@ -115,7 +116,10 @@ func (v *service) run() error {
 		}
 		return err
 	}
-	settings := v.settings.forServer()
+	settings, err := v.settings.forServer()
+	if err != nil {
+		return err
+	}
 	settings.AccessLog, settings.Log = access, v.log
 	settings.Connections = v.limitConnections()
 	v.server, err = serve.New(listeners, serve.BridgePorts(v.bridge.Ports()), settings)
@@ -214,14 +218,14 @@ func (s *settings) resolve(cpus int) {
 }
 
 // forServer are the server's limits and deadlines.
-func (s *settings) forServer() serve.Settings {
+func (s *settings) forServer() (serve.Settings, error) {
 	out := serve.DefaultSettings()
 	out.Head.RequestLine, out.Head.Head = s.requestLine, s.head
 	out.Head.Fields, out.Head.FieldSize = s.fields, s.fieldSize
 	out.BodySize = s.body
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout
 	out.WriteTime, out.IdleTime = s.sendTimeout, s.idleTimeout
-	return out
+	return out, s.forEdge(&out)
 }
 
 func (v *service) readyLine() string {

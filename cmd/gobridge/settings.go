@@ -36,6 +36,14 @@ type settings struct {
 	requestTimeout, slowRequest                        time.Duration
 	drainDelay                                         time.Duration
 
+	forwardedAllow, forwardedHeaders []string
+	proxyProtocol                    string
+	proxyAllow                       []string
+	rootPath                         string
+	headers                          []string
+	noServer, noDate                 bool
+	headerMap                        string
+
 	control string // path of its socket, controlOff, or "" for the private folder's
 	touches []string
 
@@ -112,6 +120,25 @@ var table = []setting{
 	{"drain-delay", "", "off", span.orOff(), "to serve on after SIGTERM or SIGINT, before --graceful-timeout begins, so that a load balancer can notice",
 		func(s *settings) any { return &s.drainDelay }},
 
+	{"forwarded-allow-ips", "", "127.0.0.1,::1,unix", peers, "peers that are trusted as proxies: what their headers say of a client counts, and from others such headers are taken out",
+		func(s *settings) any { return &s.forwardedAllow }},
+	{"forwarded-headers", "", "x-forwarded-for,x-forwarded-proto", believed, "headers that the trusted proxies set themselves, whatever a client sends; only these count",
+		func(s *settings) any { return &s.forwardedHeaders }},
+	{"proxy-protocol", "", "off", choice("off", "v1", "v2", "auto"), "PROXY protocol header that connections from --proxy-allow-from must begin with; auto: of either version",
+		func(s *settings) any { return &s.proxyProtocol }},
+	{"proxy-allow-from", "", "127.0.0.1,::1,unix", peers, "peers that speak the PROXY protocol, if it is on; others speak HTTP",
+		func(s *settings) any { return &s.proxyAllow }},
+	{"root-path", "", "", mount, "path under which the application is mounted: its SCRIPT_NAME; default: the top",
+		func(s *settings) any { return &s.rootPath }},
+	{"header-map", "", "drop", choice("drop", "refuse"), "what to do with a request's headers whose name has an underscore, and could be taken for another one: leave them out, or answer 400",
+		func(s *settings) any { return &s.headerMap }},
+	{"header", "", "", extraHeader, "header for every answer that has none of that name; may be given several times",
+		func(s *settings) any { return &s.headers }},
+	{"no-server-header", "", "false", yes, "send no Server header, unless the application sets one",
+		func(s *settings) any { return &s.noServer }},
+	{"no-date-header", "", "false", yes, "send no Date header, unless the application sets one",
+		func(s *settings) any { return &s.noDate }},
+
 	{"touch-reload", "", "", listOf(text("FILE")), "file whose change has the application reloaded; may be given several times, and need not be there yet",
 		func(s *settings) any { return &s.touches }},
 	{"control", "", "", text("PATH").word(controlOff, controlOff), "socket for gobridge reload and gobridge status; default: one of the application's own in a private folder",
@@ -162,6 +189,7 @@ func readTable(rows []setting, from source) (*settings, error) {
 			}
 			values, fromFlag = []string{s.initial}, true
 		}
+		values = s.kind.flat(values)
 		if err := s.kind.store(s.into(out), values); err != nil {
 			return nil, usage("%s %s: must be %s", s.origin(fromFlag), quoteEmpty(s.kind.wrong(values)), err)
 		}
@@ -175,6 +203,8 @@ func (s *setting) fromEnvironment(look func(string) (string, bool)) []string {
 	switch {
 	case !ok || value == "":
 		return nil
+	case s.kind.separate != nil:
+		return s.kind.separate(value)
 	case s.kind.several:
 		return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 	}

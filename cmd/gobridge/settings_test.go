@@ -43,7 +43,7 @@ func TestEverySettingHasItsOwnField(t *testing.T) {
 			t.Errorf("%s and %s share a field", row.name, other)
 		}
 		fields[into] = row.name
-		if row.help == "" || row.kind.placeholder == "" || row.kind.must == "" {
+		if row.help == "" || row.kind.placeholder == "" && !row.kind.bare || row.kind.must == "" {
 			t.Errorf("%s is not described", row.name)
 		}
 	}
@@ -72,6 +72,13 @@ func TestValues(t *testing.T) {
 		{"bind", "unix:/run/app.sock", func(s *settings) any { return s.bind[0] }, "unix:/run/app.sock"},
 		{"bind", "[::1]:80", func(s *settings) any { return s.bind[0] }, "[::1]:80"},
 		{"bind", ":80", func(s *settings) any { return s.bind[0] }, ":80"},
+		{"no-date-header", "yes", func(s *settings) any { return s.noDate }, true},
+		{"no-date-header", "False", func(s *settings) any { return s.noDate }, false},
+		{"forwarded-allow-ips", "::1,10.0.0.0/8, unix", func(s *settings) any { return strings.Join(s.forwardedAllow, " ") }, "::1 10.0.0.0/8 unix"},
+		{"forwarded-allow-ips", "", func(s *settings) any { return len(s.forwardedAllow) }, 0},
+		{"forwarded-headers", "Forwarded", func(s *settings) any { return s.forwardedHeaders[0] }, "Forwarded"},
+		{"header", "A: b, c", func(s *settings) any { return s.headers[0] }, "A: b, c"},
+		{"root-path", "/shop/%C3%A9", func(s *settings) any { return s.rootPath }, "/shop/%C3%A9"},
 	} {
 		s, err := readSettings(written(map[string][]string{c.name: {c.value}}, nil))
 		if err != nil {
@@ -103,6 +110,20 @@ func TestWrongValuesSayWhatIsRight(t *testing.T) {
 		{"limit-request-body", "1.5G", "must be a size"},
 		{"limit-request-body", "0", "or off"},
 		{"limit-request-body", "K", "must be a size"},
+		{"no-date-header", "maybe", "--no-date-header maybe: must be true or false"},
+		{"forwarded-allow-ips", "localhost", "--forwarded-allow-ips localhost: must be addresses, networks like"},
+		{"forwarded-allow-ips", "none,::1", "--forwarded-allow-ips none,::1: must be"},
+		{"forwarded-allow-ips", "10.0.0.1/8", "must be addresses"},
+		{"forwarded-headers", "x-real-ip", "must be some of x-forwarded-for, "},
+		{"forwarded-headers", "none,forwarded", "must be some of"},
+		{"proxy-protocol", "on", "must be one of off, v1, v2, auto"},
+		{"proxy-allow-from", "lb", "must be addresses"},
+		{"root-path", "/shop/", "must be a path like /shop"},
+		{"root-path", "shop", "must be a path"},
+		{"root-path", "//shop", "must be a path"},
+		{"header", "A", "must be NAME:VALUE"},
+		{"header", "Content-Length: 1", "must be NAME:VALUE"},
+		{"header-map", "dangerous", "must be one of drop, refuse"},
 		{"bind", "8000", "--bind 8000: must be HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH"},
 		{"bind", "127.0.0.1", "must be HOST:PORT"},
 		{"bind", "127.0.0.1:", "must be HOST:PORT"},
@@ -127,6 +148,10 @@ func TestEnvironment(t *testing.T) {
 	}
 	if s.workers != 5 || s.logLevel != "debug" || !reflect.DeepEqual(s.bind, []string{":1", ":2"}) {
 		t.Errorf("read %+v", s)
+	}
+	s, err = readSettings(written(nil, map[string]string{"GOBRIDGE_HEADER": "A: b, c\nD: e", "GOBRIDGE_NO_SERVER_HEADER": "1", "GOBRIDGE_PROXY_ALLOW_FROM": "unix, ::1"}))
+	if err != nil || !reflect.DeepEqual(s.headers, []string{"A: b, c", "D: e"}) || !s.noServer || !reflect.DeepEqual(s.proxyAllow, []string{"unix", "::1"}) {
+		t.Errorf("read %+v, %v", s, err)
 	}
 	_, err = readSettings(written(nil, map[string]string{"GOBRIDGE_THREADS": "lots"}))
 	if err == nil || !strings.HasPrefix(err.Error(), "GOBRIDGE_THREADS lots: must be") {

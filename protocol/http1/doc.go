@@ -16,7 +16,8 @@
 //
 // Files: parser (the end of the head, and its parts), line (request line and target),
 // field (header fields), host (Host, and the host in a target), chars (tables of bytes),
-// limits, chunked, response, status, date. The table of what is refused, with each
+// limits, chunked, response, extra (fields for every
+// response), accept, status, date. The table of what is refused, with each
 // status and message, is testdata/refused.txt; testdata/requests has what well-known
 // clients send, and what is read from it.
 package http1

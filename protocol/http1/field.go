@@ -60,6 +60,10 @@ func badName(b []byte, n, count int) error {
 
 // special deals with the fields that say how the request is to be read.
 func (p *Parser) special(name, value []byte) error {
+	if name[0]|0x20 == 'x' {
+		p.Forwarded = p.Forwarded || Forwarding(name)
+		return nil
+	}
 	switch len(name) {
 	case 4:
 		if fold(name, "host") {
@@ -67,9 +71,13 @@ func (p *Parser) special(name, value []byte) error {
 			p.seen.host = value
 		}
 	case 6:
-		if fold(name, "expect") {
+		if fold(name, "accept") {
+			p.WantsJSON = p.WantsJSON || prefersJSON(value)
+		} else if fold(name, "expect") {
 			return p.expect(value)
 		}
+	case 9:
+		p.Forwarded = p.Forwarded || fold(name, "forwarded")
 	case 10:
 		if fold(name, "connection") {
 			p.connection(value)
@@ -84,6 +92,13 @@ func (p *Parser) special(name, value []byte) error {
 		}
 	}
 	return nil
+}
+
+// Forwarding says whether a field is one with which proxies speak of the client: Forwarded
+// (RFC 7239), X-Forwarded-For and all the others that begin so, and X-Real-IP.
+func Forwarding(name []byte) bool {
+	const begin = "x-forwarded-"
+	return len(name) > len(begin) && fold(name[:len(begin)], begin) || fold(name, "x-real-ip") || fold(name, "forwarded")
 }
 
 func (p *Parser) expect(value []byte) error {

@@ -14,7 +14,7 @@ func (p *Parser) checkHost() error {
 		return bad("the request has %d Host fields", s.hosts)
 	case s.hosts == 0 && p.Request.Minor == 1:
 		return bad("the request has no Host field")
-	case s.hosts == 1 && !validHost(s.host):
+	case s.hosts == 1 && !ValidHost(s.host):
 		return bad("the Host field is not a host, with or without a port")
 	case s.hosts == 1 && s.authority != nil && !sameHost(s.host, s.authority, s.defaultPort):
 		return bad("the Host field and the host in the request target differ")
@@ -22,10 +22,10 @@ func (p *Parser) checkHost() error {
 	return nil
 }
 
-// validHost says whether b is uri-host [ ":" port ] (RFC 9110 section 7.2). A comma,
+// ValidHost says whether b is uri-host [ ":" port ] (RFC 9110 section 7.2). A comma,
 // which a name may have by the letter, is refused: it is what two hosts in one are
 // joined by.
-func validHost(b []byte) bool {
+func ValidHost(b []byte) bool {
 	n := span(b, isHost)
 	if n < len(b) && b[n] == '%' {
 		n = spanEncoded(b)
@@ -79,6 +79,10 @@ func sameHost(a, b []byte, port string) bool {
 	hostB, portB := splitPort(b, port)
 	return bytes.EqualFold(hostA, hostB) && string(portA) == string(portB)
 }
+
+// SplitHost splits a valid host from its port, which is "" if it has none. An IPv6 address
+// keeps its brackets.
+func SplitHost(b []byte) (host []byte, port string) { return splitPort(b, "") }
 
 // splitPort splits a valid host at the colon that is not part of an address.
 func splitPort(b []byte, missing string) (host []byte, port string) {

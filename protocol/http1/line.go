@@ -93,7 +93,7 @@ func (p *Parser) otherTarget() ([]byte, error) {
 	for end < len(b) && b[end] != '/' && b[end] != '?' {
 		end++
 	}
-	if !validHost(b[from:end]) {
+	if !ValidHost(b[from:end]) {
 		return nil, bad("the host in the request target is not valid")
 	}
 	p.seen.authority, p.seen.defaultPort = b[from:end], port

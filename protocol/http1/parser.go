@@ -19,6 +19,8 @@ type Parser struct {
 	Request    bridge.Request
 	KeepAlive  bool // the client lets the connection be used again
 	HeadMethod bool // the method is HEAD
+	Forwarded  bool // there is a field with which proxies speak of the client: see Forwarding
+	WantsJSON  bool // the client would rather have an error as JSON; also of a request that is refused
 
 	scanned int   // bytes in which the end was looked for
 	line    int   // where the line that they end in begins
@@ -40,12 +42,17 @@ func (p *Parser) Reset() {
 // is an *Error, and it is the same in whatever pieces the head came.
 func (p *Parser) Parse(b []byte) (int, error) {
 	size, err := p.findEnd(b)
-	if size == 0 || err != nil {
+	if err != nil {
+		p.WantsJSON = p.acceptsJSON(b)
 		return 0, err
+	}
+	if size == 0 {
+		return 0, nil
 	}
 	start := p.start
 	p.scanned, p.line, p.start = 0, 0, 0
 	if err := p.parse(b, start); err != nil {
+		p.WantsJSON = p.acceptsJSON(b)
 		return 0, err
 	}
 	return size, nil
@@ -92,7 +99,7 @@ func (p *Parser) findEnd(b []byte) (int, error) {
 		case len(p.ends) > 0:
 			return at + 1, nil
 		case p.start > 0:
-			return 0, bad("the request begins with more than one empty line")
+			return 0, bad("the request begins with more than one empty line, as a PROXY protocol header does")
 		default:
 			p.start = at + 1 // RFC 9112 section 2.2: ignore one
 		}
@@ -135,19 +142,27 @@ func firstByte(c byte) error {
 	switch {
 	case c == 0x16:
 		return bad("this is TLS, and the port speaks plain HTTP")
+	case c == 0:
+		return bad("the request begins with the byte 0x00, as the uwsgi protocol does, and the port speaks HTTP")
 	case chars[c]&isToken == 0 && c != '\r' && c != '\n':
 		return bad("the request begins with the byte 0x%02x, which is no HTTP", c)
 	}
 	return nil
 }
 
+// proxyLine begins a PROXY protocol header of version 1.
+var proxyLine = []byte("PROXY ")
+
 // parse parses the head whose request line begins at start and whose lines findEnd noted.
 func (p *Parser) parse(b []byte, start int) error {
 	clear(p.Request.Fields)
 	p.Request = bridge.Request{Fields: p.Request.Fields[:0]}
-	p.seen = fieldsSeen{}
+	p.seen, p.Forwarded, p.WantsJSON = fieldsSeen{}, false, false
 	end := p.ends[0]
 	if err := p.requestLine(b[start:end]); err != nil {
+		if bytes.HasPrefix(b[start:end], proxyLine) {
+			return bad("this is a PROXY protocol header, and the port expects none")
+		}
 		return err
 	}
 	for i, next := range p.ends[1:] {

@@ -73,6 +73,11 @@ var headCases = []headCase{
 	{"bytes above ASCII in the target", "GET /\xc3\xa9 HTTP/1.1\r\n" + host + "\r\n", 0, nil},
 	{"hop-by-hop options", "GET / HTTP/1.1\r\n" + host + "Connection: ,, TE ,keep-alive,\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.KeepAlive), "true") }},
 	{"latin-1 value", "GET / HTTP/1.1\r\n" + host + "X: \xe9\r\n\r\n", 0, nil},
+	{"said by proxies", "GET / HTTP/1.1\r\n" + host + "x-forwarded-ssl: on\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Forwarded), "true") }},
+	{"Forwarded", "GET / HTTP/1.1\r\nForwarded: for=a\r\n" + host + "\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Forwarded), "true") }},
+	{"X-Real-IP", "GET / HTTP/1.1\r\nX-Real-IP: a\r\n" + host + "\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Forwarded), "true") }},
+	{"not said by proxies", "GET / HTTP/1.1\r\n" + host + "X-Forwarded: a\r\nX-Forwarded-: b\r\nXForwarded-For: c\r\nA: d\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Forwarded), "false") }},
+	{"JSON", "GET / HTTP/1.1\r\n" + host + "Accept: application/json\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.WantsJSON), "true") }},
 	{"HEAD", "HEAD / HTTP/1.1\r\n" + host + "\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.HeadMethod), "true") }},
 
 	// Line ends.
@@ -117,6 +122,8 @@ var headCases = []headCase{
 	{"uwsgi", "\x00\x1a\x00\x00\x0e\x00REQUEST_METHOD\x03\x00GET", 400, nil},
 	{"CR as first byte", "\rGET / HTTP/1.1\r\n" + host + "\r\n", 400, nil},
 	{"bare LF as empty line before", "\nGET / HTTP/1.1\r\n" + host + "\r\n", 400, nil},
+	{"PROXY protocol", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\nGET / HTTP/1.1\r\n" + host + "\r\n", 400, nil},
+	{"PROXY protocol, version 2", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, nil},
 	{"TLS", "\x16\x03\x01\x02\x00\x01", 400, nil},
 
 	// Fields.

@@ -31,6 +31,7 @@ type Response struct {
 	KeepAlive bool   // the connection may be used again, as far as the front is concerned
 	Date      []byte // for the field Date, unless the application set it
 	Server    string // likewise; empty: no such field
+	Extra     []Extra
 }
 
 // AppendHead adds the response's head to dst. It returns how the body is framed, and
@@ -49,6 +50,9 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 	}
 	if !h.HasServer && r.Server != "" {
 		dst = append(append(append(dst, "Server: "...), r.Server...), "\r\n"...)
+	}
+	if len(r.Extra) > 0 {
+		dst = appendExtra(dst, h.Lines, r.Extra)
 	}
 	if f == Chunks {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)

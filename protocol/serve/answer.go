@@ -261,10 +261,12 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	if w.expect && w.body != bodyWhole {
 		w.close = true // after a final answer the client may send its body or not
 	}
-	out, w.framing, w.close = http1.AppendHead(out, h, &http1.Response{
-		Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(),
-		Date: c.r.date.At(c.r.wall), Server: c.r.server.settings.ServerName,
-	})
+	s := &c.r.server.settings
+	r := http1.Response{Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(), Server: s.ServerName, Extra: s.Extra}
+	if !s.NoDate {
+		r.Date = c.r.date.At(c.r.wall)
+	}
+	out, w.framing, w.close = http1.AppendHead(out, h, &r)
 	w.due = h.BodyLength
 	return out
 }

@@ -11,6 +11,7 @@ import (
 
 // phase is what a connection is doing. These are the steps from one to the next:
 //
+//	announcing ──PROXY protocol header──▶ idle, if one is awaited
 //	idle ──bytes──▶ reading ──whole head──▶ serving ──answer out──▶ idle
 //	                   │                      │ │
 //	                   │                      │ └─body not all come──▶ skipping ──▶ idle
@@ -21,12 +22,13 @@ import (
 type phase uint8
 
 const (
-	closed    phase = iota
-	idle            // nothing of a next request has come
-	reading         // part of a head has come
-	serving         // a request is answered, by the application or by the front itself
-	skipping        // answered; the rest of the request's body is thrown away
-	lingering       // the last answer is out: what comes is thrown away, until the client closes
+	closed     phase = iota
+	announcing       // nothing but a part of a PROXY protocol header has come
+	idle             // nothing of a next request has come
+	reading          // part of a head has come
+	serving          // a request is answered, by the application or by the front itself
+	skipping         // answered; the rest of the request's body is thrown away
+	lingering        // the last answer is out: what comes is thrown away, until the client closes
 )
 
 // A conn is one connection. What it needs only while it has a request is its work, and
@@ -44,6 +46,7 @@ type conn struct {
 	ended    bool // it is read: nothing more comes
 	blocked  bool // the socket took less than there was: wait until it can be written
 	watching bool // EPOLLOUT is registered
+	trusted  bool // its peer is believed what it says as a proxy
 	queued   bool // it stands in reactor.again
 
 	timer   timer
@@ -78,6 +81,13 @@ func (c *conn) open(n *newcomer) {
 		if at, err := localAddress(c.fd); err == nil { // else the client is gone, as the next read will tell
 			c.peer.ServerName = at.Addr().String()
 		}
+	}
+	s := &c.r.server.settings
+	c.trusted = s.Forwarded.Trusted.Peer(n.remote.Addr())
+	if s.announced(n.remote.Addr()) {
+		c.phase = announcing
+		c.setRead(c.r.after(s.HeadTime))
+		return
 	}
 	c.setRead(c.idleDeadline())
 }
@@ -193,6 +203,8 @@ func (c *conn) late() {
 	switch c.phase {
 	case reading, serving:
 		c.refuse(requestTimeout)
+	case announcing:
+		c.unannounced()
 	case idle:
 		// A request may have come since the reactor last looked.
 		c.readable = true
@@ -232,7 +244,7 @@ func (c *conn) idleDeadline() int64 {
 
 // drain is told when the server will answer what was begun, and nothing more.
 func (c *conn) drain() {
-	if c.phase == idle {
+	if c.phase == idle || c.phase == announcing {
 		c.setRead(c.idleDeadline())
 	}
 }

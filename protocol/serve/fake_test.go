@@ -52,6 +52,8 @@ type call struct {
 
 	method, target string
 	fields         []string
+	peer           bridge.Peer
+	root           string
 	bodyLength     int64
 
 	client  bridge.Client // nil once it has left
@@ -80,6 +82,7 @@ func (p *fakePort) Inflight() int         { return int(p.live.Load()) }
 func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) {
 	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0}
 	c.cond = sync.NewCond(&c.mu)
+	c.peer, c.root = *r.Peer, r.Root
 	for _, f := range r.Fields {
 		c.fields = append(c.fields, string(f.Name)+": "+string(f.Value))
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gobridge/bridge"
+	"gobridge/protocol/forwarded"
 )
 
 // instantPort answers each request in the turn that begins it, and allocates nothing:
@@ -130,6 +131,10 @@ func TestNoAllocationForARequest(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"plain":           func(*Settings) {},
 		"with access log": func(s *Settings) { s.AccessLog = io.Discard },
+		"with what concerns proxies and headers": func(s *Settings) {
+			s.Forwarded = forwarded.Rules{Trusted: trustList(t, "127.0.0.1", "10.0.0.0/8"), Believed: forwarded.For | forwarded.Proto}
+			s.Root, s.Extra, s.RefuseUnderscores = "/shop", extraFields(t, "X-Frame-Options: DENY"), true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := hot(t, change)

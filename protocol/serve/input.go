@@ -122,6 +122,8 @@ func (c *conn) use(b []byte) (taken int) {
 	for taken < len(b) {
 		n := 0
 		switch c.phase {
+		case announcing:
+			n = c.useAnnouncement(b[taken:])
 		case idle, reading:
 			n = c.useHead(b[taken:])
 		case serving:

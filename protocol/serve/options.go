@@ -7,13 +7,17 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gobridge/protocol/forwarded"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/proxyproto"
+	"gobridge/protocol/trust"
 )
 
 // Settings are the server's limits, deadlines and logs. DefaultSettings are good ones.
 // A duration or a size of 0 is no limit, but for the head's, which always has one.
 type Settings struct {
-	Head http1.Limits // of one request's head: 414, 431
+	Head              http1.Limits // of one request's head: 414, 431
+	RefuseUnderscores bool         // 400 for a header name with an underscore, instead of leaving the field out
 
 	BodySize    int64 // bytes of a request's body: 413
 	Connections int   // open at once; more wait in the backlog
@@ -30,6 +34,13 @@ type Settings struct {
 
 	RetryAfter time.Duration // said by 503 when a request waited too long for a worker
 	ServerName string        // for the field Server; empty: none
+	NoDate     bool          // no field Date
+	Extra      []http1.Extra // fields for every response
+
+	Root          string              // where the application is mounted: bridge.Request.Root
+	Forwarded     forwarded.Rules     // which peers are believed what about their clients
+	ProxyVersions proxyproto.Versions // which announcements are awaited
+	ProxyFrom     trust.List          // and from which peers
 
 	AccessLog io.Writer // nil: none
 	Log       zerolog.Logger

@@ -31,6 +31,7 @@ type reactor struct {
 
 	yielded int64 // when the reactor last blocked or yielded
 	refused int64 // when it last logged a malformed request
+	unheard int64 // when it last logged that a peer is not believed
 	date    http1.Date
 
 	// Memory that connections share, each while it needs it.

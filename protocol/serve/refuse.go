@@ -2,10 +2,8 @@ package serve
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
-	"gobridge/bridge"
 	"gobridge/protocol/http1"
 )
 
@@ -46,24 +44,6 @@ func (c *conn) refuse(a *refusal) {
 	c.setRead(0)
 	if !c.blocked || len(w.pending) == 0 {
 		c.write()
-	}
-}
-
-func (c *conn) appendRefusal(a *refusal) {
-	w := c.work
-	w.refused = a.close
-	w.close = w.close || a.close || w.mayBeMuchLeft(&c.r.server.settings)
-	text := a.text + "\n"
-	lines := append([]byte("Content-Type: text/plain; charset=utf-8\r\nContent-Length: "), strconv.Itoa(len(text))...)
-	if wait := c.r.server.settings.RetryAfter; a.retry && wait > 0 {
-		lines = append(lines, "\r\nRetry-After: "...)
-		lines = strconv.AppendInt(lines, int64((wait+time.Second-1)/time.Second), 10)
-	}
-	h := bridge.ResponseHead{Status: a.status, BodyLength: int64(len(text)), Lines: append(lines, "\r\n"...)}
-	w.pending = c.appendHead(w.pending, &h)
-	if w.framing != http1.Empty {
-		w.pending = append(w.pending, text...)
-		w.sent = int64(len(text))
 	}
 }
 

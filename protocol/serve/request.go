@@ -13,20 +13,22 @@ type work struct {
 	x       Exchange
 	parser  http1.Parser
 	note    note
-	pending []byte // of the answer: made, and not taken by the socket
+	pending []byte      // of the answer: made, and not taken by the socket
+	origin  bridge.Peer // what proxies say of the request, if they are believed
 	progress
 }
 
 // progress is how far one request and its answer are. The zero value is the beginning.
 type progress struct {
 	// The request.
-	since  int64     // when its head was whole
-	begun  bool      // the exchange has been begun and not been left
-	expect bool      // the client waits for 100 (Continue)
-	full   bool      // the application has no room for body bytes at the moment
-	body   bodyState // how much of it has come
-	left   int64     // bytes of a counted body still to come; of a chunk that is decoded and not yet taken
-	size   int64     // bytes of a chunked body so far
+	since  int64        // when its head was whole
+	peer   *bridge.Peer // between whom it is; nil until its head is whole
+	begun  bool         // the exchange has been begun and not been left
+	expect bool         // the client waits for 100 (Continue)
+	full   bool         // the application has no room for body bytes at the moment
+	body   bodyState    // how much of it has come
+	left   int64        // bytes of a counted body still to come; of a chunk that is decoded and not yet taken
+	size   int64        // bytes of a chunked body so far
 	chunks http1.Chunked
 
 	// The answer.
@@ -67,6 +69,7 @@ func (c *conn) takeWork() {
 	}
 	w := &work{x: r.port.NewExchange()}
 	w.parser.Limits = r.server.settings.Head
+	w.parser.RefuseUnderscores = r.server.settings.RefuseUnderscores
 	c.work = w
 }
 
@@ -117,14 +120,19 @@ func (c *conn) useHead(b []byte) int {
 func (c *conn) begin() bool {
 	w, r := c.work, c.r
 	q := &w.parser.Request
-	q.Peer = &c.peer
+	s := &r.server.settings
+	q.Peer, q.Root = &c.peer, s.Root
 	c.phase = serving
 	w.since, w.minor = r.now, q.Minor
 	w.close = !w.parser.KeepAlive
 	w.noBody = w.parser.HeadMethod
 	w.note.take(q, r.log != nil)
 	w.expectBody(q)
-	if limit := r.server.settings.BodySize; limit > 0 && q.BodyLength > limit {
+	if w.parser.Forwarded && !c.hear(q) {
+		return false
+	}
+	w.peer = q.Peer
+	if limit := s.BodySize; limit > 0 && q.BodyLength > limit {
 		c.refuse(bodyTooLarge)
 		return false
 	}
@@ -222,9 +230,12 @@ func (c *conn) logRequest() {
 	if r.log == nil {
 		return
 	}
-	n := &w.note
+	n, p := &w.note, w.peer
+	if p == nil {
+		p = &c.peer
+	}
 	r.log.add(&entry{
-		remote: c.peer.RemoteAddr, request: n.text[:n.line], referrer: n.text[n.line:n.referrer], agent: n.text[n.referrer:],
+		remote: p.RemoteAddr, request: n.text[:n.line], referrer: n.text[n.line:n.referrer], agent: n.text[n.referrer:],
 		status: w.status, sent: w.sent, took: time.Duration(r.now - w.since),
 	}, r.wall)
 }

@@ -1,0 +1,64 @@
+package serve
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"gobridge/protocol/proxyproto"
+)
+
+// A load balancer that passes bytes on announces whose they are before all else, by the
+// PROXY protocol. From a peer that may do so it is awaited: who leaves it out is refused,
+// for otherwise the balancer's address would be taken for the client's. From any other
+// peer it is malformed HTTP.
+
+// announced says whether the connection must begin with an announcement.
+func (s *Settings) announced(remote netip.Addr) bool {
+	return s.ProxyVersions != proxyproto.Off && s.ProxyFrom.Peer(remote)
+}
+
+// useAnnouncement looks for a whole announcement in b, and returns its bytes; 0 when there
+// must come more.
+func (c *conn) useAnnouncement(b []byte) int {
+	h, n, err := proxyproto.Parse(b, c.r.server.settings.ProxyVersions)
+	if err != nil {
+		c.takeWork()
+		c.refuseError(err)
+		return len(b)
+	}
+	if n == 0 {
+		return 0
+	}
+	c.phase = idle
+	c.setRead(c.idleDeadline())
+	if !h.Local {
+		c.announce(&h)
+	}
+	return n
+}
+
+// announce takes over what the announcement says. Whether the peer is trusted in what it
+// says in header fields is from now on about the client, who sends them.
+func (c *conn) announce(h *proxyproto.Header) {
+	c.trusted = false
+	c.peer.RemoteAddr, c.peer.RemotePort = "", ""
+	if h.TLS {
+		c.peer.Scheme = "https"
+	}
+	if !h.Source.IsValid() {
+		return
+	}
+	c.trusted = c.r.server.settings.Forwarded.Trusted.Peer(h.Source.Addr())
+	c.peer.RemoteAddr, c.peer.RemotePort = h.Source.Addr().String(), strconv.Itoa(int(h.Source.Port()))
+	c.peer.ServerName, c.peer.ServerPort = h.Destination.Addr().String(), strconv.Itoa(int(h.Destination.Port()))
+}
+
+// unannounced ends a connection whose announcement has not come in time.
+func (c *conn) unannounced() {
+	if r := c.r; r.refused == 0 || r.now-r.refused >= int64(time.Second) {
+		r.refused = r.now
+		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Msg("no PROXY protocol header came in time, and the connection was closed")
+	}
+	c.close()
+}
