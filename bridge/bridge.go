@@ -24,6 +24,7 @@ type Config struct {
 
 	Workers  int     // processes, 1..pyhost.MaxWorkers
 	Threads  int     // request threads in each
+	Spin     bool    // reactors and workers may look for work for SpinTime before they sleep
 	Preload  Preload // whether they share what the import has made; "": PreloadAuto
 	Reactors int     // 1..pyhost.MaxReactors
 
@@ -132,7 +133,7 @@ func newBridge(c Config) (*Bridge, *generation, error) {
 			b.close()
 			return nil, nil, fmt.Errorf("create a reactor's doorbell: %w", err)
 		}
-		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell})
+		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell, spin: spinner{limit: c.spinTime()}})
 	}
 	b.dispatch.ports = b.ports
 	g, err := b.newGeneration()

@@ -110,9 +110,8 @@ func (d *dispatch) put(r *run, s *slot) {
 	w := g.worker(s.index)
 	at := atomic.LoadUint32(&w.Put)
 	hint := g.hint(s.index, at)
-	atomic.StoreUint64(&hint.Word, r.word) //gb:step put_hint
-	atomic.StoreUint32(&hint.Stream, r.stream)
-	atomic.StoreUint32(&w.Put, at+1) //gb:step put_count
+	hint.Word, hint.Stream = r.word, r.stream //gb:step put_hint
+	atomic.StoreUint32(&w.Put, at+1)          //gb:step put_count
 }
 
 // add and drop keep the slot's list of streams in flight.

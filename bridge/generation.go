@@ -70,6 +70,7 @@ func (b *Bridge) newGeneration() (*generation, error) {
 	seg, err := newSegment(shape{
 		workers: c.Workers, reactors: c.Reactors, streams: (c.Streams + 63) &^ 63, pipe: c.PipeSize,
 		inbox: 1 << bits.Len(uint(4*capacity)), // stale hints lie there too
+		spin:  c.spinTime(),
 	})
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type Port struct {
 	mail   []func()
 	posted atomic.Bool // there is mail, or a reason to look at the line
 	asleep atomic.Bool
+	spin   spinner
 }
 
 // Doze says how a reactor may wait.
@@ -38,6 +39,7 @@ type Doze int
 // How a reactor may wait.
 const (
 	Stay        Doze = iota // there is work: do not wait
+	Watch                   // look whether something Came, for SpinTime at most, then Awake, and Sleep again
 	DozeBriefly             // for DozeTime at most, then Deepen
 	SleepLong               // until something comes
 )
@@ -108,6 +110,7 @@ func (p *Port) news(s *slot) int {
 	count := m.take(uint32(s.gen.seg.streams), func(stream uint32) { p.look(s.gen.runs[stream]) })
 	if count > 0 {
 		p.roomMade = true
+		p.spin.answered()
 	}
 	return count
 }
@@ -191,6 +194,10 @@ func (p *Port) toRing(s *slot) {
 // Sleep says how the reactor may wait, having marked it as asleep. It looks for work
 // after that: whoever has work for it sees either the mark or is seen.
 func (p *Port) Sleep() Doze {
+	if p.spin.try(p.inflight) {
+		p.mark(pyhost.Watching)
+		return Watch
+	}
 	mode, doze := uint32(pyhost.Asleep), SleepLong
 	if p.inflight > 1 {
 		mode, doze = pyhost.Dozing, DozeBriefly
@@ -238,6 +245,12 @@ func (p *Port) pending() bool {
 	}
 	return false
 }
+
+// Taken says that others wanted the processor while this reactor looked for an answer.
+func (p *Port) Taken() { p.spin.row = spinRow - spinRowAfterTaken }
+
+// Came says whether there is something to do for a reactor that does not sleep.
+func (p *Port) Came() bool { return p.pending() }
 
 // Post has f run inside a turn of this reactor, soon. Any goroutine may call it.
 func (p *Port) Post(f func()) {

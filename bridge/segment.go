@@ -2,7 +2,7 @@ package bridge
 
 import (
 	"fmt"
-	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +14,7 @@ import (
 type shape struct {
 	workers, reactors, streams, inbox int
 	pipe                              int // bytes
+	spin                              time.Duration
 }
 
 // segment is one generation's shared memory: a sealed memfd, mapped here and in
@@ -38,7 +39,7 @@ func layOut(s shape) pyhost.Header {
 		Magic: pyhost.Magic, Version: pyhost.LayoutVersion, HeaderSize: uint32(unsafe.Sizeof(pyhost.Header{})),
 		Workers: uint32(s.workers), Reactors: uint32(s.reactors), Streams: uint32(s.streams),
 		PipeSize: uint32(s.pipe), InboxEntries: uint32(s.inbox),
-		SummaryWords: uint32((s.streams + 4095) / 4096),
+		SummaryWords: uint32((s.streams + 4095) / 4096), SpinNS: uint32(s.spin.Nanoseconds()),
 	}
 	h.ReactorsAt = align(uint64(h.HeaderSize), 64)
 	h.WorkersAt = h.ReactorsAt + uint64(s.reactors)*uint64(unsafe.Sizeof(pyhost.Reactor{}))
@@ -129,18 +130,10 @@ func (g *segment) punch(i uint32) error {
 }
 
 // reset makes a stream that the front owns ready for a request: both pipes empty,
-// nobody waiting, no flag set. The word is left alone.
+// nobody waiting, no flag set. The word is left alone. These stores are plain ones: nobody
+// else looks at a FREE stream, and the store of the word that queues it publishes them.
 func (g *segment) reset(i uint32) {
 	s := g.stream(i)
-	resetPipe(&s.Request)
-	resetPipe(&s.Response)
-	atomic.StoreUint32(&s.Front, 0)
-	atomic.StoreUint32(&s.Outcome, pyhost.OutcomeAborted)
-}
-
-func resetPipe(p *pyhost.Pipe) {
-	atomic.StoreUint64(&p.Written, 0)
-	atomic.StoreUint32(&p.Read, 0)
-	atomic.StoreUint32(&p.WriterWaits, pyhost.WaitsNot)
-	atomic.StoreUint32(&p.ReaderWaits, pyhost.WaitsNot)
+	s.Request, s.Response = pyhost.Pipe{}, pyhost.Pipe{}
+	s.Front, s.Outcome = 0, pyhost.OutcomeAborted
 }

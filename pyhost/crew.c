@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "claim.h"
@@ -17,6 +16,7 @@
 #include "news.h"
 #include "python_api.h"
 #include "signals.h"
+#include "spin.h"
 #include "steps.h"
 #include "worker.h"
 #include "wsgi.h"
@@ -27,6 +27,9 @@
 // because its holder had to wait for something.
 #define LONG_WAIT_NS 1000000
 
+// One takes some ten nanoseconds.
+#define SPINS_TO_OFFER 16
+
 static struct {
     struct gb_segment *segment;
     int sleepers; // epoll set that holds the doorbell
@@ -36,9 +39,10 @@ static struct {
     unsigned idle;        // threads that sleep, or go to sleep, on the doorbell
     unsigned up;          // threads between their sleep and their look into the inbox
     uint64_t taken;       // requests taken
+    struct gb_spin spin;
 } crew = {.sleepers = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-enum next { TAKEN, SLEEP, LEAVE };
+enum next { TAKEN, SPIN, SLEEP, LEAVE };
 
 // ---- With the lock held.
 
@@ -54,6 +58,7 @@ static bool take_locked(struct gb_claim *c)
         case GB_INBOX_HINT:
             if (gb_claim_take(c, &hint)) {
                 crew.taken++;
+                gb_spin_found(&crew.spin, crew.segment->spin_ns);
                 return true;
             }
         }
@@ -68,6 +73,18 @@ static bool sleep_flag_locked(void)
         return false;
     gb_inbox_sleep(crew.segment);
     return gb_inbox_waiting(crew.segment) || atomic_load(&crew.draining);
+}
+
+// Is a thread that found nothing to look again, and is up until then?
+static bool spin_locked(void)
+{
+    bool alone = atomic_load_explicit(&crew.segment->alone, memory_order_relaxed);
+    if (!gb_spin_try(&crew.spin, crew.segment->spin_ns, alone))
+        return false;
+    crew.up++;
+    if (crew.idle > 0)
+        gb_inbox_wake(crew.segment);
+    return true;
 }
 
 static enum next look_locked(struct gb_claim *c, bool was_up)
@@ -85,6 +102,8 @@ static enum next look_locked(struct gb_claim *c, bool was_up)
                 gb_ring(crew.segment->doorbell); // each who leaves wakes the next
             return LEAVE;
         }
+        if (spin_locked())
+            return SPIN;
         crew.idle++;
         if (!sleep_flag_locked())
             return SLEEP;
@@ -120,11 +139,17 @@ static bool sleep_on_doorbell(void)
     return interrupted;
 }
 
-static int64_t now_ns(void)
+// Looks for a request for a moment, without the GIL; the thread is up then.
+static void spin_on_inbox(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    void *state = gb_py.PyEval_SaveThread();
+    int64_t end = gb_now_ns() + crew.segment->spin_ns;
+    for (unsigned n = 1; !gb_inbox_waiting(crew.segment) && !atomic_load(&crew.draining); n++) {
+        gb_pause();
+        if (n % SPINS_TO_OFFER == 0 && (gb_now_ns() > end || !gb_spin_offer(&crew.spin)))
+            break;
+    }
+    gb_py.PyEval_RestoreThread(state);
 }
 
 static uint64_t taken_so_far(void)
@@ -141,10 +166,10 @@ static uint64_t taken_so_far(void)
 static void take_gil(void *state)
 {
     for (;;) {
-        int64_t since = now_ns();
+        int64_t since = gb_now_ns();
         uint64_t before = taken_so_far();
         gb_py.PyEval_RestoreThread(state);
-        if (now_ns() - since < LONG_WAIT_NS || taken_so_far() == before)
+        if (gb_now_ns() - since < LONG_WAIT_NS || taken_so_far() == before)
             return;
         state = gb_py.PyEval_SaveThread();
     }
@@ -170,6 +195,10 @@ static bool next_request(struct gb_claim *c, bool main)
             if (main)
                 gb_drain_call();
             return false;
+        case SPIN:
+            spin_on_inbox();
+            up = true;
+            continue;
         case SLEEP:
             break;
         }

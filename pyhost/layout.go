@@ -6,16 +6,17 @@ package pyhost
 // Constants of layout.h.
 const (
 	Magic         = 0x6567646972626f67
-	LayoutVersion = 2
+	LayoutVersion = 3
 
 	MaxWorkers  = 256
 	MaxReactors = 8
 	MaxStreams  = 65536
 
 	// Reactor.Sleeping
-	Awake  = 0
-	Asleep = 1
-	Dozing = 2
+	Awake    = 0
+	Asleep   = 1
+	Dozing   = 2
+	Watching = 3
 
 	// directions of news
 	ToFront  = 0
@@ -86,6 +87,8 @@ type Header struct {
 	PipeSize     uint32
 	InboxEntries uint32
 	SummaryWords uint32
+	SpinNS       uint32
+	_            uint32
 	ReactorsAt   uint64
 	WorkersAt    uint64
 	WorkerStride uint64

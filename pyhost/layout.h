@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define GB_MAGIC UINT64_C(0x6567646972626f67) // "gobridge", read as little-endian
-#define GB_LAYOUT_VERSION 2u
+#define GB_LAYOUT_VERSION 3u
 
 #define GB_MAX_WORKERS 256u
 #define GB_MAX_REACTORS 8u
@@ -25,6 +25,7 @@
 #define GB_MIN_PIPE 4096u
 #define GB_MAX_PIPE (1u << 24)
 #define GB_MAX_INBOX 65536u
+#define GB_MAX_SPIN_NS 1000000u
 
 // ---- The header: written by the front before the first worker, then constant.
 
@@ -39,7 +40,9 @@ struct gb_header {
     uint32_t pipe_size;     // bytes in each pipe: a power of two, a multiple of the page size
     uint32_t inbox_entries; // hints in each inbox: a power of two
     uint32_t summary_words; // words in the upper level of a bitmap: ceil(streams / 4096)
-    uint64_t reactors_at;   // offsets from the start of the segment; the parts lie in this order
+    uint32_t spin_ns;       // how long a worker may look for a request before it sleeps; 0: not at all
+    uint32_t reserved;
+    uint64_t reactors_at; // offsets from the start of the segment; the parts lie in this order
     uint64_t workers_at;
     uint64_t worker_stride; // bytes from one worker block to the next
     uint64_t news_at;
@@ -52,12 +55,13 @@ struct gb_header {
 
 enum {
     GB_AWAKE = 0,
-    GB_ASLEEP = 1, // until rung: ring for any news
-    GB_DOZING = 2, // for 200 us at most: ring only when nothing more waits in the worker's inbox
+    GB_ASLEEP = 1,   // until rung: ring for any news
+    GB_DOZING = 2,   // for 200 us at most: ring only when nothing more waits in the worker's inbox
+    GB_WATCHING = 3, // awake, with nothing to do but to look for the one answer that is due
 };
 
 struct gb_reactor {
-    _Alignas(64) _Atomic uint32_t sleeping; // front writes: GB_AWAKE, GB_ASLEEP, GB_DOZING
+    _Alignas(64) _Atomic uint32_t sleeping; // front writes: GB_AWAKE and so on
     uint32_t reserved[15];
 };
 

@@ -35,6 +35,7 @@ void gb_ring(int eventfd)
 static void ring_sleeper(struct gb_segment *s, uint32_t reactor)
 {
     uint32_t sleeping = atomic_load(&s->reactor[reactor].sleeping);
+    atomic_store_explicit(&s->alone, sleeping == GB_ASLEEP || sleeping == GB_WATCHING, memory_order_relaxed);
     if (sleeping == GB_ASLEEP || (sleeping == GB_DOZING && !gb_inbox_waiting(s)))
         gb_ring(s->reactor_doorbell[reactor]);
     GB_STEP(news_rung);

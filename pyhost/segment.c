@@ -50,6 +50,8 @@ static const char *check_numbers(const struct gb_header *h, size_t mapped)
         return "segment: size of inboxes";
     if (h->summary_words != (h->streams + 4095) / 4096)
         return "segment: size of bitmaps";
+    if (h->spin_ns > GB_MAX_SPIN_NS)
+        return "segment: time before a sleep";
     return NULL;
 }
 
@@ -105,6 +107,7 @@ const char *gb_segment_adopt(struct gb_segment *s, void *base, size_t size, uint
         .pipe_size = h.pipe_size,
         .inbox_entries = h.inbox_entries,
         .summary_words = h.summary_words,
+        .spin_ns = h.spin_ns,
         .news_stride = h.news_stride,
         .slot = slot,
         .incarnation = incarnation,

@@ -4,6 +4,7 @@
 #ifndef GB_SEGMENT_H
 #define GB_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct gb_segment {
     uint32_t pipe_size;
     uint32_t inbox_entries;
     uint32_t summary_words;
+    uint32_t spin_ns;
     uint64_t news_stride;
 
     uint32_t slot;        // this worker's
@@ -32,6 +34,9 @@ struct gb_segment {
     uint8_t *pipes;
 
     uint32_t taken; // hints taken from the inbox: the number that counts, worker->taken is its copy
+
+    // The last answer was the only one that its reactor waited for.
+    atomic_bool alone;
 
     bool left; // this process is a fork of the worker: nothing of the segment is mapped here
 

@@ -29,6 +29,19 @@ func allowedCPUs() int {
 	return max(cpus, 1)
 }
 
+// The values of --spin.
+const (
+	spinAuto = "auto"
+	spinOn   = "on"
+	spinOff  = "off"
+)
+
+// spins says whether processes may keep a CPU for a moment in which they have nothing to
+// do. Under a quota that moment would be missing later.
+func (s *settings) spins() bool {
+	return s.spin == spinOn || s.spin == spinAuto && allowedCPUs() > 1 && cgroupQuota("/") == 0
+}
+
 // cgroupQuota is the least CPU quota on the way from this process's cgroup to the
 // root of what is mounted, in CPUs; 0 when there is none. All files are looked for
 // under root. What cannot be read is taken for no limit: a container may hide it.

@@ -191,7 +191,7 @@ func (v *service) startBridge() (started bool, err error) {
 		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir,
-			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors,
+			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Spin: s.spins(),
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
 			GracefulTime: s.gracefulTimeout, Log: v.log,
 		})

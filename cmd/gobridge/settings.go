@@ -23,6 +23,7 @@ type settings struct {
 	threads  int
 	preload  string
 	reactors int // 0: auto
+	spin     string
 
 	python, venv string
 	host         string
@@ -73,6 +74,8 @@ var table = []setting{
 		func(s *settings) any { return &s.preload }},
 	{"reactors", "", "auto", number(1, pyhost.MaxReactors).orAuto(), "threads that serve the connections; auto: one for every 8 CPUs",
 		func(s *settings) any { return &s.reactors }},
+	{"spin", "", spinAuto, choice(spinAuto, spinOn, spinOff), "look for the next request for some microseconds before sleeping, when one comes at a time; auto: with two CPUs or more, and no CPU quota",
+		func(s *settings) any { return &s.spin }},
 	{"python", "", "", text("PATH"), "interpreter to use, a path or a name on PATH; default: the virtual environment's, else python3 on PATH",
 		func(s *settings) any { return &s.python }},
 	{"venv", "", "", text("DIR"), "virtual environment to use; default: VIRTUAL_ENV, else .venv in the application's folder",

@@ -125,6 +125,9 @@ func (p *fakePort) post(f func()) {
 	ring(p.bell)
 }
 
+func (*fakePort) Came() bool { return false }
+func (*fakePort) Taken()     {}
+
 func (p *fakePort) Sleep() bridge.Doze {
 	p.asleep.Store(true)
 	if p.pending() {

@@ -43,6 +43,9 @@ func (p *instantPort) Turn() int {
 	return len(p.spare)
 }
 
+func (*instantPort) Came() bool { return false }
+func (*instantPort) Taken()     {}
+
 func (p *instantPort) Sleep() bridge.Doze {
 	if len(p.begun) > 0 {
 		return bridge.Stay

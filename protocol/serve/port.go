@@ -10,6 +10,8 @@ type Port interface {
 	Doorbell() int
 	Turn() int
 	Flush()
+	Came() bool
+	Taken()
 	Sleep() bridge.Doze
 	Deepen() bool
 	Awake()

@@ -72,6 +72,10 @@ const (
 	keepWorks    = 1024
 	turnsOfReads = 8 // of one connection in one turn
 	yieldEvery   = time.Millisecond
+
+	watchLooks  = 32                     // for an answer, between two looks for events
+	watchPauses = 2                      // of the processor, between two of them
+	takenTime   = 200 * time.Microsecond // that a look for events takes if nobody else ran meanwhile
 )
 
 func newReactor(s *Server, port Port) (*reactor, error) {
@@ -178,7 +182,14 @@ func (r *reactor) sleep() (events int) {
 		return 0 // rung before we slept
 	}
 	limit := r.wheel.wait(r.now)
-	switch r.port.Sleep() {
+	mode := r.port.Sleep()
+	if mode == bridge.Watch {
+		if events = r.watch(); events > 0 || r.port.Came() {
+			return events
+		}
+		mode = r.port.Sleep()
+	}
+	switch mode {
 	case bridge.Stay:
 		return 0
 	case bridge.DozeBriefly:
@@ -190,6 +201,28 @@ func (r *reactor) sleep() (events int) {
 	}
 	r.port.Awake()
 	return events
+}
+
+// watch looks for an answer that is due any moment, and for events, without sleeping.
+func (r *reactor) watch() (events int) {
+	defer r.port.Awake()
+	for end := r.server.clock().Add(bridge.SpinTime); ; {
+		for range watchLooks {
+			if r.port.Came() {
+				return 0
+			}
+			pause(watchPauses)
+		}
+		before := r.server.clock()
+		if events = r.poller.look(); events > 0 || before.After(end) {
+			return events
+		}
+		yieldProcessor()
+		if r.server.clock().Sub(before) > takenTime {
+			r.port.Taken()
+			return 0
+		}
+	}
 }
 
 func (r *reactor) readClock() {

@@ -24,6 +24,7 @@ BOOT, SPAWN, SETUP, DRAIN, TEMPLATE, STACKS = 1, 2, 3, 4, 5, 7
 BOOTED, HELLO, READY, FAILED, SPAWNED, IMPORTED, STACKED = 16, 17, 18, 19, 20, 21, 22
 QUEUED, RUNNING, DONE = 1, 2, 3
 PIPE, STREAMS, WORKERS, REACTORS, INBOX = 65536, 64, 8, 1, 64
+SPIN_NS = 50000
 STREAM, WORKER, ASLEEP = 384, 128, 1
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -52,7 +53,7 @@ class Segment:
     """The memory that front and workers share; one reactor, which always sleeps."""
 
     def __init__(self):
-        header = 104
+        header = 112
         self.reactors = 128
         self.workers = self.reactors + 64 * REACTORS
         self.stride = WORKER + 16 * INBOX
@@ -65,8 +66,8 @@ class Segment:
         self.seal()
         self.map = mmap.mmap(self.fd, size)
         self.words, self.longs = memoryview(self.map).cast("I"), memoryview(self.map).cast("Q")
-        struct.pack_into("<QIIQIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 2, header, size, WORKERS, REACTORS,
-                         STREAMS, PIPE, INBOX, 1, self.reactors, self.workers, self.stride, self.news, 128,
+        struct.pack_into("<QIIQIIIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 3, header, size, WORKERS, REACTORS,
+                         STREAMS, PIPE, INBOX, 1, SPIN_NS, 0, self.reactors, self.workers, self.stride, self.news, 128,
                          self.streams, self.pipes)
         self.put32(self.reactors, ASLEEP)
         self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

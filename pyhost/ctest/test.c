@@ -7,6 +7,7 @@
 
 #include "../control.h"
 #include "../file.h"
+#include "../spin.h"
 #include "front.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ static void segment_refuses_what_does_not_fit(void)
     WRONG(inbox_entries, 1024);
     WRONG(summary_words, 0);
     WRONG(summary_words, 2);
+    WRONG(spin_ns, GB_MAX_SPIN_NS + 1);
     WRONG(reactors_at, 0);
     WRONG(reactors_at, good.size);
     WRONG(workers_at, good.workers_at + 1);
@@ -487,6 +489,44 @@ static void note(void *self, uint32_t stream)
     seen[stream / 64] |= UINT64_C(1) << stream % 64;
 }
 
+// One wait: nothing was found, then `requests` came. Returns whether it began with a spin.
+static bool wait_for(struct gb_spin *s, int64_t limit, bool alone, unsigned requests)
+{
+    bool spins = gb_spin_try(s, limit, alone);
+    while (requests-- > 0)
+        gb_spin_found(s, limit);
+    return spins;
+}
+
+static void only_a_row_of_short_waits_makes_a_worker_spin(void)
+{
+    const int64_t for_ever = INT64_MAX, never = 1;
+    struct gb_spin s = {0};
+    unsigned waits = 0;
+    while (waits < 100 && !wait_for(&s, for_ever, true, 1))
+        waits++;
+    CHECK(waits >= 8 && waits < 100);
+    CHECK(wait_for(&s, for_ever, true, 1));
+
+    // Another client, two requests at once, a long wait, and a look in vain each end the row.
+    CHECK(!wait_for(&s, for_ever, false, 1) && !wait_for(&s, for_ever, true, 1));
+    for (unsigned i = 0; i < waits; i++)
+        wait_for(&s, for_ever, true, 1);
+    CHECK(wait_for(&s, for_ever, true, 2) && !wait_for(&s, for_ever, true, 1));
+    for (unsigned i = 0; i < waits; i++)
+        wait_for(&s, for_ever, true, 1);
+    CHECK(wait_for(&s, never, true, 1) && !wait_for(&s, for_ever, true, 1));
+    for (unsigned i = 0; i < waits; i++)
+        wait_for(&s, for_ever, true, 1);
+    CHECK(gb_spin_try(&s, for_ever, true) && !gb_spin_try(&s, for_ever, true));
+    gb_spin_found(&s, for_ever);
+    CHECK(!wait_for(&s, for_ever, true, 1));
+
+    struct gb_spin off = {0};
+    for (unsigned i = 0; i < 100; i++)
+        CHECK(!wait_for(&off, 0, true, 1));
+}
+
 static void news_to_the_worker_are_taken_once(void)
 {
     struct front f;
@@ -599,6 +639,7 @@ int main(void)
     RUN(expect_is_told_when_the_body_is_waited_for);
     RUN(a_fork_of_the_worker_touches_nothing);
     RUN(only_sleepers_are_rung);
+    RUN(only_a_row_of_short_waits_makes_a_worker_spin);
     RUN(news_to_the_worker_are_taken_once);
     RUN(messages_carry_settings_and_descriptors);
     RUN(a_long_failure_keeps_its_end);
