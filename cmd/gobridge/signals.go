@@ -51,7 +51,7 @@ func ownTerminal() *os.File {
 
 // twice is how close together two signals count as one: timeout(1), for one, signals its
 // child and then the group that the child is in.
-const twice = 10 * time.Millisecond
+const twice = 50 * time.Millisecond
 
 // wait returns the signal to stop at. Of several at the same time SIGQUIT counts.
 func (s *signals) wait() os.Signal {

@@ -15,7 +15,12 @@ func TestQueueTimeout(t *testing.T) {
 	withReactors(t, func(t *testing.T, args []string) {
 		s, noted := startBehaviour(t, append(args, "--workers", "1", "--queue-timeout", "300ms")...)
 		busy := make(chan answer)
-		go func() { busy <- get(s, "/sleep?seconds=600") }()
+		go func() {
+			a := get(s, "/sleep?seconds=600")
+			for ; a.status == http.StatusServiceUnavailable; a = get(s, "/sleep?seconds=600") { // the machine was busy
+			}
+			busy <- a
+		}()
 		pid, err := strconv.Atoi(awaitNote(t, noted, "sleep"))
 		must(t, err)
 		overdue := func(n int) {

@@ -85,17 +85,21 @@ func drains(t *testing.T, c server.Config, end func(s *server.Server)) {
 	const n = 6 // two run, the others wait for them
 	answers := make(chan answer)
 	for range n {
-		go func() { answers <- get(s, "/sleep?seconds=0.7") }()
+		go func() { answers <- get(s, "/patient") }()
 	}
-	awaitBegun(t, noted, "sleep", 2)
+	awaitBegun(t, noted, "patient", 2)
 	err := server.Await(func() bool {
 		u, err := s.Usage()
 		return err == nil && u.Streams+u.Line >= n
 	})
 	must(t, err)
 	end(s)
+	if _, err := s.AwaitLog("finishing what is running"); err != nil {
+		t.Error(err)
+	}
+	must(t, os.WriteFile(noted+".go", nil, 0o600))
 	for range n {
-		if a := <-answers; a.err != nil || a.body != "slept" {
+		if a := <-answers; a.err != nil || a.body != "waited" {
 			t.Errorf("a request that had come before: %+v", a)
 		}
 	}

@@ -119,7 +119,7 @@ func TestRequestTimeoutAmongThreads(t *testing.T) {
 
 // TestRequestTimeoutAmidTheAnswer: the client sees that it is not all.
 func TestRequestTimeoutAmidTheAnswer(t *testing.T) {
-	s, noted := startStuck(t, "--workers", "1", "--request-timeout", "1s")
+	s, noted := startStuck(t, "--workers", "1", "--request-timeout", "4s")
 	a := get(s, "/begun")
 	if a.err == nil || a.status != http.StatusOK || a.body != "first half, " {
 		t.Errorf("the client cannot see that the answer is cut: %+v", a)
@@ -132,21 +132,27 @@ func TestRequestTimeoutAmidTheAnswer(t *testing.T) {
 // TestSlowRequest: it is said once where the request is, and it goes on.
 func TestSlowRequest(t *testing.T) {
 	onMain(t, func(t *testing.T, p *python, host string) {
-		s, _ := startStuck(t, "--python", p.path, "--host", host, "--workers", "1", "--threads", "2", "--slow-request", "200ms")
-		pid := mustGet(t, s, "/briefly").body
-		line := `a request has run for longer than --slow-request 200ms and goes on[^\n]*GET /briefly`
-		pattern := record(line, "briefly")
+		s, noted := startStuck(t, "--python", p.path, "--host", host, "--workers", "1", "--threads", "2", "--slow-request", "200ms")
+		slow := make(chan answer)
+		go func() { slow <- get(s, "/patient") }()
+		line := `a request has run for longer than --slow-request 200ms and goes on[^\n]*GET /patient`
+		pattern := record(line, "patient")
 		if p.about.NoGIL {
 			pattern = line
 		}
 		if _, err := s.AwaitLog(pattern); err != nil {
 			t.Error(err)
 		}
+		must(t, os.WriteFile(noted+".go", nil, 0o600))
+		a := <-slow
+		if a.err != nil || a.status != http.StatusOK {
+			t.Errorf("the request that went on: %+v", a)
+		}
 		if n := len(regexp.MustCompile(line).FindAllString(s.Log(), -1)); n != 1 {
 			t.Errorf("it is said %d times", n)
 		}
-		if now := mustGet(t, s, "/pid").body; now != pid {
-			t.Errorf("worker %s was replaced by %s", pid, now)
+		if now := mustGet(t, s, "/pid").body; now != a.body {
+			t.Errorf("worker %s was replaced by %s", a.body, now)
 		}
 	})
 }
@@ -175,7 +181,7 @@ func TestCrashEvidence(t *testing.T) {
 
 // TestStartTimeoutSaysWhere: an import that hangs shows where.
 func TestStartTimeoutSaysWhere(t *testing.T) {
-	mistake(t, server.Config{Application: "hangs:application", Args: []string{"--python", anyPython(t), "--workers", "1", "--start-timeout", "1s"}},
+	mistake(t, server.Config{Application: "hangs:application", Args: []string{"--python", anyPython(t), "--workers", "1", "--start-timeout", "4s"}},
 		3, "--start-timeout", `hangs.py", line 5 in <module>`)
 }
 

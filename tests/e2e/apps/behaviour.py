@@ -23,6 +23,13 @@ def sleep(seconds):
     yield b"slept"
 
 
+def patient(seconds):
+    """Answer when the test has made the file."""
+    while not os.path.exists(os.environ["NOTES"] + ".go"):
+        time.sleep(0.01)
+    yield b"waited"
+
+
 def half(seconds):
     """Answer a part, sleep, answer the rest."""
     yield b"first half, "
@@ -67,7 +74,7 @@ def application(environ, start_response):
         return [str(os.getpid()).encode()]
     begun(name)
     pieces = globals()[name](seconds)
-    if name in ("sleep", "half"):
+    if name in ("sleep", "half", "patient"):
         start_response("200 OK", TEXT)
         return pieces
     if name == "fail_late":

@@ -51,10 +51,6 @@ def patient():
         time.sleep(0.01)
 
 
-def briefly():
-    time.sleep(1)
-
-
 def begun():
     """A part of the answer goes out."""
     yield b"first half, "
