@@ -2,9 +2,12 @@ package bridge
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gobridge/pyhost"
 )
@@ -197,5 +200,44 @@ func TestEvidence(t *testing.T) {
 		if got := e.take(); got != c.want {
 			t.Errorf("of %.100q it takes %.100q", c.written, got)
 		}
+	}
+}
+
+// A template that has imported the application while it was asked where it hangs is not
+// killed for being late, nor is the worker that it becomes.
+func TestTemplateIsReadyAtTheLimit(t *testing.T) {
+	b, _ := newTestBridge(t, config(1, 1))
+	g := b.dispatch.gen
+	ours, theirs, err := pyhost.SocketPair()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(err)
+	defer theirs.Close()
+	must(unix.SetNonblock(ours, true))
+	evidence, err := newEvidence()
+	must(err)
+	w := &worker{control: os.NewFile(uintptr(ours), "template"), evidence: evidence}
+	defer w.control.Close()
+	defer evidence.close()
+
+	over := make(chan struct{})
+	go func() { g.endLate(nil, w); close(over) }()
+	asked, _, err := pyhost.Receive(int(theirs.Fd()), make([]byte, pyhost.MaxMessage))
+	if must(err); asked.Kind != pyhost.MsgStacks {
+		t.Fatalf("message %d came", asked.Kind)
+	}
+	must(pyhost.Send(int(theirs.Fd()), &pyhost.Message{Kind: pyhost.MsgImported, A: 1}))
+	m, err := g.template.awaitImport(w)
+	if must(err); m.Kind != pyhost.MsgImported {
+		t.Fatalf("message %d ended the wait", m.Kind)
+	}
+	w.evidence.answer("nobody answers any more")
+	<-over
+	if w.late {
+		t.Error("it was killed")
 	}
 }

@@ -183,22 +183,24 @@ func (g *generation) limitStart(s *slot, w *worker) *time.Timer {
 	if limit <= 0 {
 		return nil
 	}
-	return time.AfterFunc(limit, func() {
-		if !g.isLate(s, w) {
-			return
-		}
-		var file []int
-		if s == nil {
-			file = []int{w.evidence.fd}
-		}
-		stack := w.stacks(file...)
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.starts(s, w) {
-			w.late, w.stack = true, stack
-			g.kill(w)
-		}
-	})
+	return time.AfterFunc(limit, func() { g.endLate(s, w) })
+}
+
+func (g *generation) endLate(s *slot, w *worker) {
+	if !g.isLate(s, w) {
+		return
+	}
+	var file []int
+	if s == nil {
+		file = []int{w.evidence.fd}
+	}
+	stack := w.stacks(file...)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.starts(s, w) { // still
+		w.late, w.stack = true, stack
+		g.kill(w)
+	}
 }
 
 func (g *generation) isLate(s *slot, w *worker) bool {
@@ -207,9 +209,13 @@ func (g *generation) isLate(s *slot, w *worker) bool {
 	return g.starts(s, w)
 }
 
-// starts says whether a process is not ready yet. Called with the generation's mutex held.
+// starts says whether a process is not ready yet, or a template has not imported. Called with
+// the generation's mutex held.
 func (g *generation) starts(s *slot, w *worker) bool {
-	return (s == nil || g.workers[s] == w) && w.ready.IsZero()
+	if s == nil {
+		return !w.imported
+	}
+	return g.workers[s] == w && w.ready.IsZero()
 }
 
 // open lets requests come to a worker that is ready.

@@ -131,7 +131,7 @@ func (t *template) awaitImport(w *worker) (imported pyhost.Message, err error) {
 		closeAll(fds)
 		switch {
 		case err == nil && m.Kind == pyhost.MsgImported:
-			if !t.late(w) { // else it has been killed just now
+			if t.inTime(w) { // else it has been killed just now
 				return m, nil
 			}
 			continue
@@ -158,10 +158,13 @@ func (t *template) awaitImport(w *worker) (imported pyhost.Message, err error) {
 	}
 }
 
-func (t *template) late(w *worker) bool {
+// inTime notes that a template has imported the application, unless it was killed for being
+// late. From here on nobody calls it late.
+func (t *template) inTime(w *worker) bool {
 	t.gen.mu.Lock()
 	defer t.gen.mu.Unlock()
-	return w.late
+	w.imported = !w.late
+	return w.imported
 }
 
 func stopTimer(t *time.Timer) {

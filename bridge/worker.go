@@ -26,9 +26,10 @@ type worker struct {
 	hearing     hearing
 
 	// Guarded by the generation's mutex.
-	ready time.Time // when it was; zero until then
-	late  bool      // it was killed because it was not ready in time
-	stack string    // where it was then
+	imported bool      // it is a template, or was, and has imported the application in time
+	ready    time.Time // when it was; zero until then
+	late     bool      // it was killed because it was not ready in time
+	stack    string    // where it was then
 
 	expired  bool   // it was killed because of a request's time limit
 	disowned string // what it had done when it was killed for having no socket any more
