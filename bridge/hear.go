@@ -3,7 +3,9 @@ package bridge
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +21,8 @@ type hearing struct {
 	buffer []byte
 }
 
-// listen takes what the worker says until its socket ends. A process whose socket has
-// ended while it lives is our worker no more (it has exec'd): it is killed.
+// listen takes what the worker says until its socket ends, or hush. A process whose socket
+// has ended while it lives is our worker no more (it has exec'd): it is killed.
 func (g *generation) listen(s *slot, w *worker) {
 	raw, err := w.control.SyscallConn()
 	if err == nil {
@@ -42,9 +44,28 @@ func (g *generation) listen(s *slot, w *worker) {
 	g.disown(w)
 }
 
+// hush ends listen when the worker is dead. The socket itself may not end: a process that it
+// has left behind can have it, too.
+func (w *worker) hush() { _ = w.control.SetReadDeadline(time.Now()) } // it fails when the socket broke: listen has ended
+
+// hearLast takes what a dead worker has said and nobody has heard.
+func (g *generation) hearLast(s *slot, w *worker) {
+	raw, err := w.control.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { // of a socket that is open
+		for range mostUnheard {
+			if g.hear(s, w, int(fd)) != nil {
+				return
+			}
+		}
+	})
+}
+
 // deaf notes that a worker's socket has ended.
 func (g *generation) deaf(w *worker, err error) {
-	if !errors.Is(err, io.EOF) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker's socket broke")
 	}
 }

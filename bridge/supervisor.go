@@ -85,7 +85,9 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	how, err := w.wait()
 	w.evidence.answer("it has died")
 	stopTimer(limit)
+	w.hush()
 	<-listened
+	g.hearLast(s, w)
 	lost, finished := g.bury(s)
 	g.mu.Lock()
 	delete(g.workers, s)

@@ -234,3 +234,21 @@ func TestNothingStays(t *testing.T) {
 		}
 	})
 }
+
+// TestHeir: a process that a worker leaves behind has the worker's socket, too, and the
+// worker's death is noticed all the same.
+func TestHeir(t *testing.T) {
+	s, noted := startBehaviour(t, "--workers", "1")
+	lost := make(chan answer, 1)
+	go func() { lost <- get(s, "/bequeath") }()
+	heir, err := strconv.Atoi(awaitNote(t, noted, "heir"))
+	must(t, err)
+	defer syscall.Kill(heir, syscall.SIGKILL)
+	if err := server.Await(func() bool { return len(lost) > 0 }); err != nil {
+		t.Fatal("the request that was lost is never answered")
+	}
+	if a := <-lost; a.status != http.StatusBadGateway || !server.Running(heir) {
+		t.Errorf("%+v; is the heir there? %v", a, server.Running(heir))
+	}
+	mustGet(t, s, "/pid")
+}
