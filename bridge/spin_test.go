@@ -31,7 +31,7 @@ func TestOnlyARowOfShortWaitsMakesAReactorWatch(t *testing.T) {
 	for what, ends := range map[string]func(){
 		"several answers": func() { wait(&s, 2, 0) },
 		"a long wait":     func() { wait(&s, 1, 2*time.Hour) },
-		"a look in vain":  func() { s.try(1); s.try(1); s.answered() },
+		"a look in vain":  func() { s.try(1); wait(&s, 1, 2*time.Hour) },
 	} {
 		if ends(); wait(&s, 1, 0) {
 			t.Errorf("%s do not end the row", what)
