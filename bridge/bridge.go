@@ -22,7 +22,7 @@ type Config struct {
 	Application string // module:attribute
 	Dir         string // where it is imported from and runs in
 
-	Workers  int     // processes, 1..pyhost.MaxWorkers
+	Workers  int     // processes, 1..MaxWorkers
 	Threads  int     // request threads in each
 	Spin     bool    // reactors and workers may look for work for SpinTime before they sleep
 	Preload  Preload // whether they share what the import has made; "": PreloadAuto
@@ -36,10 +36,15 @@ type Config struct {
 	RequestTimeout time.Duration // for a worker to run a request; 0: no limit
 	SlowRequest    time.Duration // for a request to run before it is told where it is; 0: never
 
-	GracefulTime time.Duration // for what an old generation runs to finish after a reload; 0: no limit
+	GracefulTime time.Duration // for what an old generation, or a worker that is renewed, runs to finish; 0: no limit
+
+	Renewal Renewal // when workers are renewed
 
 	Log zerolog.Logger
 }
+
+// MaxWorkers is how many workers there may be. A segment has one more: see role.
+const MaxWorkers = pyhost.MaxWorkers - 1
 
 // Defaults of Config.
 const (
@@ -173,8 +178,8 @@ func (c *Config) complete() error {
 		c.Preload = PreloadAuto
 	}
 	switch {
-	case c.Workers < 1 || c.Workers > pyhost.MaxWorkers:
-		return fmt.Errorf("workers: %d is not within 1..%d", c.Workers, pyhost.MaxWorkers)
+	case c.Workers < 1 || c.Workers > MaxWorkers:
+		return fmt.Errorf("workers: %d is not within 1..%d", c.Workers, MaxWorkers)
 	case c.Threads < 1 || c.Threads > 1024:
 		return fmt.Errorf("threads: %d is not within 1..1024", c.Threads)
 	case c.Reactors < 1 || c.Reactors > pyhost.MaxReactors:

@@ -39,9 +39,14 @@ type slot struct {
 	first, last *run    // in flight, oldest first
 
 	// Guarded by the generation's mutex.
-	deaths  int
-	waiting bool      // a crash loop holds the next worker up
-	since   time.Time // of the last death
+	number   int // of its worker for people, from 1; its successor in another slot has the same
+	role     role
+	call     chan struct{} // ends its rest
+	renewals int           // of this number's workers
+	renewing string        // why its worker is being renewed; "" if it is not
+	deaths   int           // of this number's workers
+	waiting  bool          // a crash loop holds the next worker up
+	since    time.Time     // of the last death, or of the begin of the last one's start
 
 	acks  int           // reactors that have swept after a death
 	swept chan struct{} // closed by the last of them

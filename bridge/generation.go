@@ -32,15 +32,16 @@ type generation struct {
 	template template
 	stop     chan struct{} // closed when no worker is to be started any more
 	stopOnce sync.Once
-	keepers  sync.WaitGroup // one for each slot, and one for the template
+	keepers  sync.WaitGroup // one for each slot, one for the template, and one for the renewals
 	news     chan startNews // what came of each slot's first workers
 	loud     atomic.Bool    // it serves: deaths are logged. Until then who waits for it is told
 
-	mu      sync.Mutex
-	workers map[*slot]*worker // alive, or not yet buried
-	doomed  bool              // who is born now is killed
-	phase   phase
-	since   time.Time // of the phase
+	mu       sync.Mutex
+	renewals renewals
+	workers  map[*slot]*worker // alive, or not yet buried
+	doomed   bool              // who is born now is killed
+	phase    phase
+	since    time.Time // of the phase
 }
 
 // phase is how far a generation's life is.
@@ -67,8 +68,12 @@ const surplus = 32
 func (b *Bridge) newGeneration() (*generation, error) {
 	c := &b.config
 	capacity := c.Threads + surplus
+	slots := c.Workers
+	if c.Renewal.wanted() {
+		slots++
+	}
 	seg, err := newSegment(shape{
-		workers: c.Workers, reactors: c.Reactors, streams: (c.Streams + 63) &^ 63, pipe: c.PipeSize,
+		workers: slots, reactors: c.Reactors, streams: (c.Streams + 63) &^ 63, pipe: c.PipeSize,
 		inbox: 1 << bits.Len(uint(4*capacity)), // stale hints lie there too
 		spin:  c.spinTime(),
 	})
@@ -80,12 +85,17 @@ func (b *Bridge) newGeneration() (*generation, error) {
 		phase: starting, since: time.Now()}
 	g.zygote.bridge = b
 	g.template.gen = g
-	for i := range c.Workers {
+	for i := range slots {
 		doorbell, err := newDoorbell()
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("create a worker's doorbell: %w", err), g.close())
 		}
-		g.slots = append(g.slots, &slot{gen: g, index: i, doorbell: doorbell, capacity: capacity, since: g.since})
+		g.slots = append(g.slots, &slot{gen: g, index: i, number: i + 1, doorbell: doorbell, capacity: capacity, since: g.since,
+			call: make(chan struct{}, 1)})
+	}
+	if slots > c.Workers {
+		g.renewals.free = g.slots[c.Workers]
+		g.renewals.free.role = resting
 	}
 	for i := range g.runs { // stream 0 on top
 		n := uint32(seg.streams - 1 - i)
@@ -116,6 +126,10 @@ func (g *generation) start() {
 	for _, s := range g.slots {
 		g.keepers.Add(1)
 		go g.keep(s)
+	}
+	if g.renewals.free != nil {
+		g.keepers.Add(1)
+		go g.renew()
 	}
 }
 
@@ -152,7 +166,7 @@ func (g *generation) allReady(stop <-chan struct{}) error {
 				settled = nil
 				continue
 			}
-			if ready[n.slot] = true; len(ready) == len(g.slots) {
+			if ready[n.slot] = true; len(ready) == g.kept() {
 				settled = time.After(settle)
 			}
 		case <-settled:
@@ -161,6 +175,16 @@ func (g *generation) allReady(stop <-chan struct{}) error {
 			return errStopping
 		}
 	}
+}
+
+// kept is in how many slots a worker is kept; until the generation serves.
+func (g *generation) kept() (n int) {
+	for _, s := range g.slots {
+		if s.role == keeping {
+			n++
+		}
+	}
+	return n
 }
 
 // ---- Its end.

@@ -118,7 +118,7 @@ func (b *Bridge) reload() (Reload, error) {
 	}
 	old := b.takeOver(g)
 	go b.retire(old)
-	return Reload{Generation: g.number, Workers: len(g.slots), Took: time.Since(begin)}, nil
+	return Reload{Generation: g.number, Workers: b.config.Workers, Took: time.Since(begin)}, nil
 }
 
 // takeOver has new requests go to g, and gives it what the old generation has not begun.

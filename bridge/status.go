@@ -1,6 +1,10 @@
 package bridge
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Status is what there is to know of a bridge at one moment.
 type Status struct {
@@ -19,13 +23,16 @@ type GenerationStatus struct {
 
 // WorkerStatus is one worker's, or that of the place where one is to be.
 type WorkerStatus struct {
-	Slot     int       // from 1
+	Slot     int       // its number, from 1; a worker that is renewed and its successor have the same
 	Pid      int       // 0: there is none at this moment
-	State    string    // starting, ready, draining; expired: a request ran past its time limit; waiting: a crash loop holds the next one up
+	State    string    // starting, ready, draining; expired: a request ran past its time limit; waiting: a crash loop holds the next one up; leaving: another one has its place
 	Since    time.Time // of ready, or of the last death
 	Running  int       // requests that it has
 	Finished uint64    // by this worker
-	Deaths   int       // of workers in this place
+	Deaths   int       // of workers of this number
+	Renewals int       // of workers of this number
+	Renewing string    // why it is being renewed; "" if it is not
+	Memory   int64     // bytes, as --max-worker-memory counts them; 0: not known
 }
 
 // Status looks at everything. Any goroutine may call it.
@@ -42,13 +49,16 @@ func (g *generation) status() GenerationStatus {
 	defer g.mu.Unlock()
 	out := GenerationStatus{Number: g.number, State: string(g.phase), Since: g.since}
 	for _, s := range g.slots {
-		out.Workers = append(out.Workers, g.workerStatus(s))
+		if s.role != resting {
+			out.Workers = append(out.Workers, g.workerStatus(s))
+		}
 	}
+	slices.SortStableFunc(out.Workers, func(a, b WorkerStatus) int { return cmp.Compare(a.Slot, b.Slot) })
 	return out
 }
 
 func (g *generation) workerStatus(s *slot) WorkerStatus {
-	out := WorkerStatus{Slot: s.index + 1, State: string(starting), Since: s.since, Deaths: s.deaths}
+	out := WorkerStatus{Slot: s.number, State: string(starting), Since: s.since, Deaths: s.deaths, Renewals: s.renewals, Renewing: s.renewing}
 	d := &g.bridge.dispatch
 	d.mu.Lock()
 	out.Running, out.Finished = s.inflight, s.finished
@@ -61,11 +71,15 @@ func (g *generation) workerStatus(s *slot) WorkerStatus {
 	case w == nil:
 	default:
 		out.Pid = w.pid
+		out.Memory, _ = workerMemory(w.pid) // of one that is just dying it is not known
 		if !w.ready.IsZero() {
 			out.State, out.Since = "ready", w.ready
 		}
 		if g.phase == draining {
 			out.State = string(draining)
+		}
+		if w.leaves {
+			out.State = "leaving"
 		}
 		if expired {
 			out.State = "expired"

@@ -24,10 +24,14 @@ const (
 // keep keeps a worker in the slot until the generation stops.
 func (g *generation) keep(s *slot) {
 	defer g.keepers.Done()
-	for crashes := 0; !g.stopping(); {
+	for crashes := 0; g.called(s) && !g.stopping(); {
 		finished, err := g.runOne(s)
 		if g.stopping() {
 			return
+		}
+		if g.through(s) {
+			crashes = 0
+			continue
 		}
 		if finished {
 			crashes = 0
@@ -91,7 +95,9 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	lost, finished := g.bury(s)
 	g.mu.Lock()
 	delete(g.workers, s)
-	s.deaths++
+	if !w.leaves {
+		s.deaths++
+	}
 	s.since = time.Now()
 	g.mu.Unlock()
 	g.bridge.reaper.forget(w.pid)
@@ -111,6 +117,9 @@ func (g *generation) fork(s *slot) (*worker, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.workers[s] = w
+	if w.leaves = s.role == leaving; w.leaves {
+		g.tellDrain(w)
+	}
 	g.meet(w)
 	return w, nil
 }
@@ -223,15 +232,17 @@ func (g *generation) starts(s *slot, w *worker) bool {
 // open lets requests come to a worker that is ready.
 func (g *generation) open(s *slot, w *worker) {
 	d := &g.bridge.dispatch
+	g.mu.Lock()
+	number := s.number
 	d.mu.Lock()
-	s.incarnation, s.finished, s.open = w.incarnation, 0, true
+	s.incarnation, s.finished, s.open = w.incarnation, 0, s.role != leaving
 	s.worker, w.slot = w, s
 	d.mu.Unlock()
-	g.mu.Lock()
-	w.ready = time.Now()
+	w.ready, w.limits = time.Now(), g.bridge.config.Renewal.chosen()
 	g.mu.Unlock()
-	g.bridge.log.Debug().Int("pid", w.pid).Int("worker", s.index+1).Int("generation", g.number).Msg("a worker is ready")
+	g.bridge.log.Debug().Int("pid", w.pid).Int("worker", number).Int("generation", g.number).Msg("a worker is ready")
 	g.tell(s, nil)
+	g.renewOn(time.Now()) // it may be a successor
 	for _, p := range g.bridge.ports {
 		p.rouse()
 	}
@@ -287,10 +298,21 @@ func (g *generation) report(w *worker, how death, lost []string, err error) erro
 		event.Msgf("worker %d %v while it finished its last requests", w.pid, how)
 	case g.stopping():
 		event.Msg(failure.Text)
+	case g.hasLeft(w) && how == death{} && len(lost) == 0:
+		log.Debug().Int("pid", w.pid).Msgf("worker %d has left, and another one has its place", w.pid)
+	case g.hasLeft(w):
+		event.Msgf("%s, when another one had its place already", failure.Text)
 	case g.loud.Load(), failure.killed:
 		event.Msg(failure.Text + "; another one takes its place")
 	}
 	return failure
+}
+
+// hasLeft says whether a worker was told to leave because another one has its place.
+func (g *generation) hasLeft(w *worker) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return w.leaves
 }
 
 // whatFailed is what a worker that told why it ends could not go on with.
@@ -316,6 +338,8 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 		}
 	case w.expired:
 		text = fmt.Sprintf("worker %d was killed because a request ran longer than --request-timeout %v", w.pid, g.bridge.config.RequestTimeout)
+	case w.overstayed:
+		text = fmt.Sprintf("worker %d was killed because it did not finish within --graceful-timeout %v", w.pid, g.bridge.config.GracefulTime)
 	case w.disowned != "":
 		text = fmt.Sprintf("worker %d %s, and was killed", w.pid, w.disowned)
 	case w.ready.IsZero():
@@ -323,5 +347,5 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 	case !g.loud.Load():
 		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}
-	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late && !w.expired && w.disowned == ""}
+	return &StartError{Text: text, Code: 3, killed: how.signal == unix.SIGKILL && !w.late && !w.expired && !w.overstayed && w.disowned == ""}
 }

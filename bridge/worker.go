@@ -31,6 +31,10 @@ type worker struct {
 	late     bool      // it was killed because it was not ready in time
 	stack    string    // where it was then
 
+	limits     Renewal // its own
+	leaves     bool    // another one has its place: it is to finish and to go
+	overstayed bool    // it was killed because that took too long
+
 	expired  bool   // it was killed because of a request's time limit
 	disowned string // what it had done when it was killed for having no socket any more
 }

@@ -8,7 +8,7 @@ const (
 	Magic         = 0x6567646972626f67
 	LayoutVersion = 3
 
-	MaxWorkers  = 256
+	MaxWorkers  = 257
 	MaxReactors = 8
 	MaxStreams  = 65536
 

@@ -19,7 +19,7 @@
 #define GB_MAGIC UINT64_C(0x6567646972626f67) // "gobridge", read as little-endian
 #define GB_LAYOUT_VERSION 3u
 
-#define GB_MAX_WORKERS 256u
+#define GB_MAX_WORKERS 257u // 256, and the next one of one that is being renewed
 #define GB_MAX_REACTORS 8u
 #define GB_MAX_STREAMS 65536u
 #define GB_MIN_PIPE 4096u

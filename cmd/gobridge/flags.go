@@ -150,6 +150,10 @@ var foreign = map[string]string{
 	"processes": "workers", "access-logfile": "access-log", "virtualenv": "venv", "home": "venv", "app-dir": "chdir",
 	"timeout": "request-timeout", "harakiri": "request-timeout", "keep-alive": "timeout-keep-alive",
 	"py-autoreload": "touch-reload", "worker-reload-mercy": "graceful-timeout", "loglevel": "log-level",
+	"limit-max-requests": "max-requests", "limit-max-requests-jitter": "max-requests-jitter", "max-requests-delta": "max-requests-jitter",
+	"workers-lifetime": "max-worker-lifetime", "max-worker-lifetime-delta": "max-worker-lifetime-jitter",
+	"workers-max-rss": "max-worker-memory", "reload-on-rss": "max-worker-memory", "evil-reload-on-rss": "max-worker-memory",
+	"max-connections": "limit-connections", "worker-connections": "limit-connections",
 }
 
 func unknownFlag(c *cli.Context, name string) error {

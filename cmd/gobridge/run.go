@@ -193,7 +193,7 @@ func (v *service) startBridge() (started bool, err error) {
 			Application: s.application, Dir: s.chdir,
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Spin: s.spins(),
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
-			GracefulTime: s.gracefulTimeout, Log: v.log,
+			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Log: v.log,
 		})
 		done <- start{b, err}
 	}()
@@ -207,10 +207,19 @@ func (v *service) startBridge() (started bool, err error) {
 	}
 }
 
+// renewal says when workers are renewed.
+func (s *settings) renewal() bridge.Renewal {
+	return bridge.Renewal{
+		Requests: s.maxRequests, RequestsJitter: s.maxRequestsJitter,
+		Lifetime: s.maxWorkerLifetime, LifetimeJitter: s.maxWorkerLifeJitter,
+		Memory: s.maxWorkerMemory, MemoryJitter: s.maxWorkerMemoryJitter,
+	}
+}
+
 // resolve puts numbers in the place of "auto".
 func (s *settings) resolve(cpus int) {
 	if s.workers == 0 {
-		s.workers = min(cpus, pyhost.MaxWorkers)
+		s.workers = min(cpus, bridge.MaxWorkers)
 	}
 	if s.reactors == 0 {
 		s.reactors = min(max(cpus/8, 1), pyhost.MaxReactors)

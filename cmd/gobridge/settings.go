@@ -37,13 +37,16 @@ type settings struct {
 	requestTimeout, slowRequest                        time.Duration
 	drainDelay                                         time.Duration
 
-	forwardedAllow, forwardedHeaders []string
-	proxyProtocol                    string
-	proxyAllow                       []string
-	rootPath                         string
-	headers                          []string
-	noServer, noDate                 bool
-	headerMap                        string
+	forwardedAllow, forwardedHeaders       []string
+	proxyProtocol                          string
+	proxyAllow                             []string
+	rootPath                               string
+	headers                                []string
+	noServer, noDate                       bool
+	headerMap                              string
+	maxRequests, maxRequestsJitter         int
+	maxWorkerLifetime, maxWorkerLifeJitter time.Duration
+	maxWorkerMemory, maxWorkerMemoryJitter int64
 
 	control string // path of its socket, controlOff, or "" for the private folder's
 	touches []string
@@ -66,7 +69,7 @@ type setting struct {
 var table = []setting{
 	{"bind", "b", "127.0.0.1:8000", addresses, "address to serve HTTP/1.1 on; may be given several times",
 		func(s *settings) any { return &s.bind }},
-	{"workers", "w", "auto", number(1, pyhost.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
+	{"workers", "w", "auto", number(1, bridge.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
 		func(s *settings) any { return &s.workers }},
 	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread",
 		func(s *settings) any { return &s.threads }},
@@ -141,6 +144,18 @@ var table = []setting{
 		func(s *settings) any { return &s.noServer }},
 	{"no-date-header", "", "false", yes, "send no Date header, unless the application sets one",
 		func(s *settings) any { return &s.noDate }},
+	{"max-requests", "", "off", number(1, 1e9).orOff(), "requests that a worker serves; then another one takes its place",
+		func(s *settings) any { return &s.maxRequests }},
+	{"max-requests-jitter", "", "off", number(1, 1e9).orOff(), "adds a random number up to this to --max-requests, for each worker its own",
+		func(s *settings) any { return &s.maxRequestsJitter }},
+	{"max-worker-lifetime", "", "off", span.orOff(), "for a worker to serve; then another one takes its place",
+		func(s *settings) any { return &s.maxWorkerLifetime }},
+	{"max-worker-lifetime-jitter", "", "off", span.orOff(), "adds a random time up to this to --max-worker-lifetime, for each worker its own",
+		func(s *settings) any { return &s.maxWorkerLifeJitter }},
+	{"max-worker-memory", "", "off", size(1<<20, 1<<50).orOff(), "memory that a worker may have, resident or swapped out, without shared memory; then another one takes its place",
+		func(s *settings) any { return &s.maxWorkerMemory }},
+	{"max-worker-memory-jitter", "", "off", size(1, 1<<50).orOff(), "adds a random size up to this to --max-worker-memory, for each worker its own",
+		func(s *settings) any { return &s.maxWorkerMemoryJitter }},
 
 	{"touch-reload", "", "", listOf(text("FILE")), "file whose change has the application reloaded; may be given several times, and need not be there yet",
 		func(s *settings) any { return &s.touches }},

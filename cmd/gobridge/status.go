@@ -61,6 +61,9 @@ type workerStatus struct {
 	Running  int       `json:"running"`
 	Finished uint64    `json:"finished"`
 	Deaths   int       `json:"deaths"`
+	Renewals int       `json:"renewals"`
+	Renewing string    `json:"renewing"` // why it is being renewed; "": it is not
+	Memory   int64     `json:"memory"`   // bytes
 }
 
 type reloadFailure struct {
@@ -122,23 +125,36 @@ func (s *serverStatus) print(w io.Writer, now time.Time) error {
 	fmt.Fprintf(out, "%s, %s running, %d waiting\n", plural(s.Connections, "connection"), plural(s.Running, "request"), s.Waiting)
 	for _, g := range s.Generations {
 		fmt.Fprintf(out, "\ngeneration %d, %s for %v\n", g.Number, g.State, roughly(now.Sub(g.Since)))
-		fmt.Fprintln(out, "worker\tpid\tstate\tfor\trunning\tfinished\tdeaths")
+		fmt.Fprintln(out, "worker\tpid\tstate\tfor\trunning\tfinished\tmemory\trenewals\tdeaths")
 		for _, worker := range g.Workers {
 			pid := "-"
 			if worker.Pid != 0 {
 				pid = fmt.Sprint(worker.Pid)
 			}
-			fmt.Fprintf(out, "%d\t%s\t%s\t%v\t%d\t%d\t%d\n", worker.Slot, pid, worker.State, roughly(now.Sub(worker.Since)),
-				worker.Running, worker.Finished, worker.Deaths)
+			fmt.Fprintf(out, "%d\t%s\t%s\t%v\t%d\t%d\t%s\t%d\t%d\n", worker.Slot, pid, worker.State, roughly(now.Sub(worker.Since)),
+				worker.Running, worker.Finished, megabytes(worker.Memory), worker.Renewals, worker.Deaths)
 		}
 		if err := out.Flush(); err != nil { // each table has its own columns
 			return err
+		}
+		for _, worker := range g.Workers {
+			if worker.Renewing != "" {
+				fmt.Fprintf(out, "worker %d is being renewed: %s\n", worker.Slot, worker.Renewing)
+			}
 		}
 	}
 	if f := s.Failure; f != nil {
 		fmt.Fprintf(out, "\nthe last reload failed, %v ago:\n%s\n", roughly(now.Sub(f.At)), strings.TrimRight(f.Text, "\n"))
 	}
 	return out.Flush()
+}
+
+// megabytes is a size as --max-worker-memory takes it.
+func megabytes(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%dM", n>>20)
 }
 
 // roughly is a time as people say it.
@@ -175,7 +191,7 @@ func (s *serverStatus) take(b bridge.Status) {
 	for _, g := range b.Generations {
 		one := generationStatus{Number: g.Number, State: g.State, Since: g.Since}
 		for _, w := range g.Workers {
-			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Finished, w.Deaths})
+			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory})
 		}
 		s.Generations = append(s.Generations, one)
 	}
