@@ -82,8 +82,8 @@ func (c *chaos) kill(pids []int) int {
 	return pid
 }
 
-// faults are the ways in which the application can fail.
-var faults = []string{"raise", "hang", "die"}
+// faults are the ways in which the application can fail, the one that takes longest last.
+var faults = []string{"raise", "die", "hang"}
 
 // reload has the server reload. While nobody is killed, it is known what must come of it.
 func (c *chaos) reload(o *options) {

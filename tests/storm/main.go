@@ -40,7 +40,7 @@ func main() {
 	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker; 0: none")
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of a zygote or template; 0: none")
 	flag.DurationVar(&o.reloadEvery, "reload-every", 0, "time between two reloads; 0: none")
-	flag.BoolVar(&o.faults, "faults", false, "with -reload-every: every second reload fails, in turn because the application does not import, hangs, or its workers die at once")
+	flag.BoolVar(&o.faults, "faults", false, "with -reload-every: every second reload fails, in turn because the application does not import, its workers die at once, or it hangs")
 	flag.BoolVar(&o.terminate, "terminate", false, "end with SIGTERM to the server's process group under full load")
 	flag.StringVar(&o.killpoint, "killpoint", "", "LABEL:COUNT: no random kills; the first worker that is at this step for the COUNT-th time ends itself there (a build with the tag killpoints)")
 	flag.IntVar(&o.lost, "lost", -1, "with -killpoint: how many requests that worker must take with it; -1: it depends")
