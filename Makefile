@@ -54,11 +54,11 @@ setup-run:
 test: setup ## everything below, shortly; what CI runs
 	@scripts/suite build lint -- ctest e2e model unit vet killpoints fuzz-short storm-short
 
-# Those that depend on the interpreter, on two that few machines have. TESTED=yes leaves
-# make test out.
-MORE := e2e-3.13t e2e-3.14 ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
+# What has much to install, and what depends on the interpreter, on two that few machines have.
+# TESTED=yes leaves make test out.
+MORE := e2e-3.13t e2e-3.14 applications frameworks ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
-test-all: $(if $(TESTED),,test) ## that, and the interpreter's part on 3.14 and on a 3.13 without a GIL
+test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL
 	@scripts/suite --more pythons -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
@@ -97,6 +97,14 @@ killpoints: ## kill a worker at each of its labelled steps
 	go test -v -count=1 -timeout 30m ./tests/killpoints
 e2e: ## the real binary with real peers, on every interpreter of this machine
 	go test -v -count=1 -timeout 30m ./tests/e2e/...
+
+.PHONY: frameworks applications
+frameworks: ## install every WSGI framework that can be, and visit pages of each
+	@scripts/setup frameworks
+	go test -v -count=1 -run 'TestFrameworks' ./tests/frameworks
+applications: ## install two published applications, and use them as they are
+	@scripts/setup applications
+	go test -v -count=1 -run 'TestWagtail|TestIHateMoney' ./tests/frameworks
 
 # Nobody is killed: then nothing may be lost.
 CALM := -kill-every 0 -zygote-every 0
