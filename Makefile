@@ -22,7 +22,7 @@ STORM_SECONDS ?= 60
 # The list of interpreters to test with; setup writes this one. A target whose name ends in
 # -3.14 or -3.13t does what it does without that, on the interpreter that test-all brings.
 PYTHONS ?= .tools/pythons
-hosts killpoints e2e: export GOBRIDGE_TEST_PYTHONS = $(abspath $(PYTHONS))
+hosts killpoints e2e conformance: export GOBRIDGE_TEST_PYTHONS = $(abspath $(PYTHONS))
 %-3.14:
 	@$(MAKE) --no-print-directory $* PYTHONS=.tools/pythons-3.14
 %-3.13t:
@@ -52,11 +52,11 @@ setup-run:
 
 .PHONY: test
 test: setup ## everything below, shortly; what CI runs
-	@scripts/suite build lint -- ctest e2e model unit vet killpoints fuzz-short storm-short
+	@scripts/suite build lint -- ctest e2e conformance model unit vet killpoints fuzz-short storm-short
 
 # What has much to install, and what depends on the interpreter, on two that few machines have.
 # TESTED=yes leaves make test out.
-MORE := e2e-3.13t e2e-3.14 applications frameworks ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
+MORE := e2e-3.13t e2e-3.14 conformance-3.13t conformance-3.14 applications frameworks ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
 test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL
 	@scripts/suite --more pythons -- $(MORE)
@@ -85,7 +85,7 @@ fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
 fuzz-short:
 	@scripts/fuzz 5
 
-.PHONY: hosts ctest model killpoints e2e
+.PHONY: hosts ctest model killpoints e2e conformance
 hosts: ## finding and starting every Python of this machine (a part of make unit)
 	go test -v -count=1 ./pyhost
 ctest: ## the C host, driven without Go, in every Python of this machine
@@ -97,6 +97,9 @@ killpoints: ## kill a worker at each of its labelled steps
 	go test -v -count=1 -timeout 30m ./tests/killpoints
 e2e: ## the real binary with real peers, on every interpreter of this machine
 	go test -v -count=1 -timeout 30m ./tests/e2e/...
+# In its folder, where go test shows what passes too, and does not hold it back.
+conformance: ## a line for each check of the WSGI and HTTP tables, on every interpreter of this machine
+	cd tests/conformance && go test -count=1 -timeout 30m
 
 .PHONY: frameworks applications
 frameworks: ## install every WSGI framework that can be, and visit pages of each
