@@ -28,6 +28,8 @@ type Config struct {
 	Preload  Preload // whether they share what the import has made; "": PreloadAuto
 	Reactors int     // 1..pyhost.MaxReactors
 
+	Concurrency int // requests that wait, run or are being answered at most; 0: no limit
+
 	Streams  int // requests that workers have or whose answers are on their way; 0: DefaultStreams
 	PipeSize int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
 
@@ -60,6 +62,7 @@ type Bridge struct {
 	ports    []*Port
 	reaper   reaper
 	reloads  reloads
+	shortage *shortage
 
 	stop     chan struct{} // closed when no generation is to be started any more
 	stopOnce sync.Once
@@ -129,7 +132,7 @@ func (b *Bridge) endUnserved(g *generation) {
 
 // newBridge is a bridge with its first generation, which has no processes yet.
 func newBridge(c Config) (*Bridge, *generation, error) {
-	b := &Bridge{config: c, log: c.Log, stop: make(chan struct{}), over: make(chan struct{})}
+	b := &Bridge{config: c, log: c.Log, shortage: newShortage("/"), stop: make(chan struct{}), over: make(chan struct{})}
 	b.reaper.own = map[int]bool{}
 	b.dispatch.now.Store(time.Now().UnixNano())
 	for i := range c.Reactors {

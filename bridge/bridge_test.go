@@ -19,6 +19,9 @@ func expectIdle(t *testing.T, b *Bridge) {
 	if s.Streams != 0 || s.Line != 0 || s.Running != 0 {
 		t.Errorf("something is left in use: %+v", s)
 	}
+	if n := b.dispatch.begun; n != 0 {
+		t.Errorf("%d requests count as begun", n)
+	}
 	for _, p := range b.ports {
 		if p.inflight != 0 {
 			t.Errorf("reactor %d counts %d in flight", p.index, p.inflight)

@@ -17,6 +17,7 @@ type dispatch struct {
 	mu      sync.Mutex
 	line    line
 	tickets uint64
+	begun   int         // requests begun: in the line, with workers (their clients there or not), or being answered
 	gen     *generation // where new requests go
 	ports   []*Port
 	waiting atomic.Int32 // line.count, to be read without mu

@@ -193,6 +193,9 @@ func (x *Exchange) Leave() {
 		d.waiting.Store(int32(d.line.count))
 	}
 	running := r != nil && !p.letGo(r)
+	if !running {
+		d.begun-- // else when the worker is through
+	}
 	d.mu.Unlock()
 	if running {
 		r.close()

@@ -57,12 +57,19 @@ func (p *Port) Inflight() int { return p.inflight }
 
 // Begin hands a request to a worker or puts it into the line. What r points to is
 // copied. Its answer comes through x, after c.Progress.
-func (p *Port) Begin(x *Exchange, r *Request, c Client) {
+// It reports false, and nothing is begun, when there are as many requests as there may be.
+func (p *Port) Begin(x *Exchange, r *Request, c Client) bool {
 	d := &p.bridge.dispatch
 	p.scratch = appendEnviron(p.scratch[:0], r)
 	x.port, x.client, x.run = p, c, nil
 	x.head, x.ended, x.fail, x.done = p.scratch, r.BodyLength == 0, Waiting, false
 	d.mu.Lock()
+	if limit := p.bridge.config.Concurrency; limit > 0 && d.begun >= limit {
+		d.mu.Unlock()
+		x.port, x.client, x.head = nil, nil, nil
+		return false
+	}
+	d.begun++
 	d.tickets++
 	x.ticket, x.since = d.tickets, d.now.Load()
 	if d.line.count > 0 || !d.place(x) {
@@ -74,6 +81,7 @@ func (p *Port) Begin(x *Exchange, r *Request, c Client) {
 		x.kept = append(x.kept[:0], x.head...)
 		x.head = x.kept
 	}
+	return true
 }
 
 // Turn takes what workers, the supervisor and other reactors have for this one and
@@ -130,6 +138,7 @@ func (p *Port) look(r *run) {
 		p.inflight--
 		p.roomMade = true
 		if x == nil {
+			d.begun--
 			p.release(r)
 		} else {
 			x.done = true
@@ -311,6 +320,7 @@ func (p *Port) sweepOne(s *slot, r *run) *Exchange {
 	p.inflight--
 	switch {
 	case x == nil:
+		p.bridge.dispatch.begun--
 		p.release(r)
 		return nil
 	case state == pyhost.StateDone:

@@ -87,6 +87,9 @@ func (g *generation) runOne(s *slot) (finished bool, err error) {
 	go func() { g.listen(s, w); close(listened) }()
 	limit := g.limitStart(s, w)
 	how, err := w.wait()
+	if how.signal == unix.SIGKILL {
+		how.memory = g.bridge.shortage.look()
+	}
 	w.evidence.answer("it has died")
 	stopTimer(limit)
 	w.hush()

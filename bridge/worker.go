@@ -155,6 +155,7 @@ type death struct {
 	code   int         // of exit
 	signal unix.Signal // 0: it exited
 	core   bool
+	memory string // why the kernel has most likely killed it for want of memory; "": it has not
 }
 
 func (d death) String() string {
@@ -162,6 +163,9 @@ func (d death) String() string {
 		text := "was killed by " + unix.SignalName(d.signal)
 		if d.core {
 			text += " (core dumped)"
+		}
+		if d.memory != "" {
+			text += ", most likely by the kernel because " + d.memory
 		}
 		return text
 	}

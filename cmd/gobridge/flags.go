@@ -153,6 +153,7 @@ var foreign = map[string]string{
 	"limit-max-requests": "max-requests", "limit-max-requests-jitter": "max-requests-jitter", "max-requests-delta": "max-requests-jitter",
 	"workers-lifetime": "max-worker-lifetime", "max-worker-lifetime-delta": "max-worker-lifetime-jitter",
 	"workers-max-rss": "max-worker-memory", "reload-on-rss": "max-worker-memory", "evil-reload-on-rss": "max-worker-memory",
+	"max-concurrency": "limit-concurrency", "listen-backlog": "backlog", "limit-conn": "limit-connections-per-address",
 	"max-connections": "limit-connections", "worker-connections": "limit-connections",
 }
 

@@ -27,7 +27,7 @@ var addresses = kind{placeholder: "ADDRESS", several: true,
 	}}
 
 // listen opens every address, or none.
-func listen(binds []string) ([]*serve.Listener, error) {
+func listen(binds []string, backlog int) ([]*serve.Listener, error) {
 	for i, bind := range binds {
 		if slices.Contains(binds[:i], bind) {
 			return nil, usage("--bind %s is given twice", bind)
@@ -37,5 +37,18 @@ func listen(binds []string) ([]*serve.Listener, error) {
 	if err != nil {
 		return nil, &exitError{exitListen, err}
 	}
+	for _, l := range listeners {
+		if err := l.SetBacklog(backlog); err != nil {
+			return nil, &exitError{exitListen, err}
+		}
+	}
 	return listeners, nil
+}
+
+// boundBacklog says when the kernel keeps fewer connections than it was asked to.
+func (v *service) boundBacklog() {
+	most, err := strconv.Atoi(readText("/proc/sys/net/core/somaxconn"))
+	if err == nil && most < v.settings.backlog {
+		v.log.Warn().Msgf("--backlog %d: the kernel keeps no more than %d connections waiting: raise net.core.somaxconn for more", v.settings.backlog, most)
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -49,20 +48,4 @@ func appendStack(record map[string]any, line *bytes.Buffer) error {
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
-}
-
-// openAccessLog opens the file of --access-log. nil: none is wanted. Closing standard
-// output is nobody's business here, so it comes without a closer.
-func openAccessLog(name string) (io.Writer, func(), error) {
-	switch name {
-	case "":
-		return nil, func() {}, nil
-	case "-":
-		return os.Stdout, func() {}, nil
-	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
-	if err != nil {
-		return nil, nil, usage("--access-log: %w", err)
-	}
-	return file, func() { file.Close() }, nil
 }

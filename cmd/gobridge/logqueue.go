@@ -14,6 +14,9 @@ type logQueue struct {
 	out     io.Writer
 	lines   chan []byte
 	dropped atomic.Uint64
+	lost    int   // lines that could not be written
+	failure error // the last one's
+	cut     bool  // the last line was not written whole. These three are run's own
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -64,9 +67,20 @@ func (q *logQueue) rest() {
 	}
 }
 
-// write has nobody to tell of an error: this is where errors are told.
+// write has nobody to tell of an error, a full disk perhaps: this is where errors are told.
+// So it is told when lines can be written again.
 func (q *logQueue) write(line []byte) {
-	_, _ = q.out.Write(line)
+	if q.lost > 0 {
+		line = append(fmt.Appendf(nil, "gobridge: %d lines of the log were lost here: %v\n", q.lost, q.failure), line...)
+		if q.cut {
+			line = append([]byte{'\n'}, line...)
+		}
+	}
+	if n, err := q.out.Write(line); err != nil {
+		q.lost, q.failure, q.cut = q.lost+1, err, q.cut || n > 0
+		return
+	}
+	q.lost, q.cut = 0, false
 	if n := q.dropped.Swap(0); n > 0 {
 		fmt.Fprintf(q.out, "gobridge: %d lines of the log were dropped, because standard error was not read\n", n)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,5 +62,35 @@ func TestLogQueueWritesWhatCameBeforeTheEnd(t *testing.T) {
 	q.run()
 	if n := strings.Count(out.String(), "line\n"); n != cap(q.lines) {
 		t.Errorf("%d of %d lines were written", n, cap(q.lines))
+	}
+}
+
+// fullDisk takes so many bytes, and no more until there is room again.
+type fullDisk struct {
+	text strings.Builder
+	room int
+}
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	n := min(len(b), d.room)
+	d.room -= n
+	d.text.Write(b[:n])
+	if n < len(b) {
+		return n, errors.New("disk full")
+	}
+	return n, nil
+}
+
+func TestLogOnAFullDisk(t *testing.T) {
+	disk := &fullDisk{room: 6}
+	q := &logQueue{out: disk}
+	for _, line := range []string{"one\n", "two\n", "three\n"} {
+		q.write([]byte(line))
+	}
+	disk.room = 1000
+	q.write([]byte("four\n"))
+	q.write([]byte("five\n"))
+	if want := "one\ntw\ngobridge: 2 lines of the log were lost here: disk full\nfour\nfive\n"; disk.text.String() != want {
+		t.Errorf("it has %q, want %q", disk.text.String(), want)
 	}
 }

@@ -32,7 +32,8 @@ type service struct {
 	interpreter *pyhost.Interpreter
 	host        pyhost.Host
 	server      *serve.Server
-	urls        []string // of the listeners
+	urls        []string    // of the listeners
+	access      *accessFile // nil: none, or standard output
 	began       time.Time
 	reloads     context.Context // ends when no more reloads are waited for
 	noReloads   context.CancelCauseFunc
@@ -85,19 +86,20 @@ func applicationDir(chdir string) (string, error) {
 
 // run serves until a signal, and returns nil when everything was answered.
 func (v *service) run() error {
-	access, closeAccess, err := openAccessLog(v.settings.access)
+	access, file, err := openAccessLog(v.settings.access)
 	if err != nil {
 		return err
 	}
-	defer closeAccess()
+	v.access = file // the process's end closes it
 	if err := v.findPython(); err != nil {
 		return err
 	}
 	// Before the application is imported: that may take long, and the mistake is at hand.
-	listeners, err := listen(v.settings.bind)
+	listeners, err := listen(v.settings.bind, v.settings.backlog)
 	if err != nil {
 		return err
 	}
+	v.boundBacklog()
 	for _, l := range listeners {
 		v.urls = append(v.urls, l.URL())
 	}
@@ -193,7 +195,7 @@ func (v *service) startBridge() (started bool, err error) {
 			Application: s.application, Dir: s.chdir,
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Spin: s.spins(),
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
-			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Log: v.log,
+			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Concurrency: s.concurrency, Log: v.log,
 		})
 		done <- start{b, err}
 	}()
@@ -231,7 +233,7 @@ func (s *settings) forServer() (serve.Settings, error) {
 	out := serve.DefaultSettings()
 	out.Head.RequestLine, out.Head.Head = s.requestLine, s.head
 	out.Head.Fields, out.Head.FieldSize = s.fields, s.fieldSize
-	out.BodySize = s.body
+	out.BodySize, out.PerAddress = s.body, s.perAddress
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout
 	out.WriteTime, out.IdleTime = s.sendTimeout, s.idleTimeout
 	return out, s.forEdge(&out)

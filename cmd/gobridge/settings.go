@@ -31,6 +31,7 @@ type settings struct {
 	requestLine, head, fields, fieldSize int
 	body                                 int64
 	connections                          int
+	perAddress, concurrency, backlog     int
 
 	headTimeout, bodyTimeout, sendTimeout, idleTimeout time.Duration
 	queueTimeout, startTimeout, gracefulTimeout        time.Duration
@@ -104,6 +105,12 @@ var table = []setting{
 		func(s *settings) any { return &s.body }},
 	{"limit-connections", "", "10000", number(1, 1<<20), "most client connections at once; more wait to be accepted",
 		func(s *settings) any { return &s.connections }},
+	{"limit-connections-per-address", "", "off", number(1, 1<<20).orOff(), "most connections of one client's address (in IPv6 of one /64); more are closed. Not of proxies that are trusted, nor by unix sockets",
+		func(s *settings) any { return &s.perAddress }},
+	{"limit-concurrency", "", "off", number(1, 1<<20).orOff(), "most requests that wait, run or are being answered at once; more get 503 with Retry-After",
+		func(s *settings) any { return &s.concurrency }},
+	{"backlog", "", "2048", number(1, 65535), "connections that the kernel keeps until they are accepted, for each address",
+		func(s *settings) any { return &s.backlog }},
 
 	{"head-timeout", "", "20s", span, "for a request head to arrive, from its first byte; then 408",
 		func(s *settings) any { return &s.headTimeout }},

@@ -15,10 +15,12 @@ func usageSignals() <-chan os.Signal {
 	return asked
 }
 
-// tellUsage logs what is in use each time SIGUSR1 comes, until the process ends.
+// tellUsage opens the access log anew and logs what is in use each time SIGUSR1 comes, until
+// the process ends.
 func (v *service) tellUsage() {
 	go func() {
 		for range v.signals.usage {
+			v.reopenAccessLog()
 			s := v.bridge.Stats()
 			v.log.Info().Int("streams", s.Streams).Int("line", s.Line).Int("running", s.Running).Int("workers", s.Workers).
 				Int("connections", v.server.Connections()).Msg("in use")

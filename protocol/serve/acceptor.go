@@ -23,6 +23,7 @@ type acceptor struct {
 	reactors  []*reactor
 	log       zerolog.Logger
 	limit     int64         // connections at most; 0: no limit
+	addresses addresses     // how many each client has
 	count     atomic.Int64  // connections open
 	full      atomic.Bool   // it waits for count to fall
 	stopping  atomic.Bool   // no more connections
@@ -32,6 +33,7 @@ type acceptor struct {
 	poller    poller
 	wake      int // eventfd
 	complaint time.Time
+	crowded   time.Time                                                 // when a client with too many connections was last told of
 	accept    func(fd int, from *unix.RawSockaddrAny) (int, unix.Errno) // accept4; tests have it fail
 }
 
@@ -40,6 +42,7 @@ type newcomer struct {
 	fd       int
 	listener *Listener
 	remote   netip.AddrPort // invalid for a unix socket
+	counted  *addressCount  // nil: it is not counted
 }
 
 const (
@@ -115,7 +118,7 @@ func (a *acceptor) drainBacklog(l *Listener) (more bool, errno unix.Errno) {
 		fd, errno = a.accept(l.fd, &from)
 		switch errno {
 		case 0:
-			a.deal(newcomer{fd: fd, listener: l, remote: addressOf(&from)})
+			a.admit(newcomer{fd: fd, listener: l, remote: addressOf(&from)})
 		case unix.EAGAIN, unix.EINVAL: // nobody waits; nor will anybody, after turnAway
 			return false, errno
 		case unix.EINTR:
@@ -177,6 +180,21 @@ func (a *acceptor) room() bool {
 	return false
 }
 
+// admit deals a connection, unless its client has too many.
+func (a *acceptor) admit(c newcomer) {
+	counted, ok := a.addresses.enter(c.remote.Addr())
+	if !ok {
+		turnDown(c.fd)
+		if now := time.Now(); now.Sub(a.crowded) >= complainEvery {
+			a.crowded = now
+			a.log.Warn().Str("client", c.remote.Addr().String()).Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", a.addresses.limit)
+		}
+		return
+	}
+	c.counted = counted
+	a.deal(c)
+}
+
 // deal gives a connection to the reactor with the fewest.
 func (a *acceptor) deal(c newcomer) {
 	best := a.reactors[0]
@@ -191,7 +209,10 @@ func (a *acceptor) deal(c newcomer) {
 }
 
 // gone is told by a reactor that one of its connections was closed.
-func (a *acceptor) gone() {
+func (a *acceptor) gone(counted *addressCount) {
+	if counted != nil {
+		a.addresses.leave(counted)
+	}
 	if a.count.Add(-1) < a.limit && a.full.Load() {
 		ring(a.wake)
 	}

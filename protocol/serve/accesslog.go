@@ -25,7 +25,7 @@ type accessLog struct {
 	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
-	failed  bool // the last write failed
+	failing failing
 }
 
 const (
@@ -122,15 +122,6 @@ func (a *accessLog) flush() (any bool) {
 		}
 	}
 	return any
-}
-
-// write complains of the first failure in a row.
-func (a *accessLog) write(b []byte) {
-	_, err := a.out.Write(b)
-	if err != nil && !a.failed {
-		a.log.Error().Err(err).Msg("the access log cannot be written")
-	}
-	a.failed = err != nil
 }
 
 func (r *logRing) peek() (a, b []byte) {

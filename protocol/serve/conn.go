@@ -57,6 +57,8 @@ type conn struct {
 	kept buffer
 	work *work
 	peer bridge.Peer
+
+	counted *addressCount // nil: its address is not counted
 }
 
 // A buffer is memory with bytes between from and to. The zero value holds none.
@@ -71,7 +73,7 @@ func (b *buffer) len() int      { return b.to - b.from }
 // open begins a connection's life.
 func (c *conn) open(n *newcomer) {
 	l := n.listener
-	c.fd, c.phase = n.fd, idle
+	c.fd, c.phase, c.counted = n.fd, idle, n.counted
 	c.peer = bridge.Peer{ServerName: l.serverName, ServerPort: l.serverPort, Scheme: "http"}
 	if n.remote.IsValid() {
 		c.peer.RemoteAddr = n.remote.Addr().String()
@@ -100,11 +102,11 @@ func (c *conn) close() {
 	c.timer.unlink()
 	c.releaseWork()
 	c.releaseKept()
-	r := c.r
+	r, counted := c.r, c.counted
 	*c = conn{r: r, index: c.index, uses: c.uses + 1, queued: c.queued, timer: timer{conn: c}}
 	r.free = append(r.free, c)
 	r.load.Add(-1)
-	r.server.acceptor.gone()
+	r.server.acceptor.gone(counted)
 }
 
 // event takes what epoll says.

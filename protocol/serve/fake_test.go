@@ -27,6 +27,7 @@ type fakePort struct {
 	news   []*call
 	mail   []func()
 	asleep atomic.Bool
+	limit  int64 // of live exchanges; 0: none
 	begun  atomic.Int64
 	left   atomic.Int64 // exchanges left before they were finished
 	live   atomic.Int64 // exchanges begun and not left
@@ -79,7 +80,10 @@ func (p *fakePort) Flush()                {}
 func (p *fakePort) Awake()                { p.asleep.Store(false) }
 func (p *fakePort) Inflight() int         { return int(p.live.Load()) }
 
-func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) {
+func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) bool {
+	if p.limit > 0 && p.live.Load() >= p.limit {
+		return false
+	}
 	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0}
 	c.cond = sync.NewCond(&c.mu)
 	c.peer, c.root = *r.Peer, r.Root
@@ -95,6 +99,7 @@ func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) {
 		p.app(c)
 		c.end(bridge.Finished)
 	}()
+	return true
 }
 
 func (p *fakePort) Turn() int {

@@ -29,10 +29,11 @@ type instantExchange struct {
 
 func (p *instantPort) NewExchange() Exchange { return &instantExchange{port: p} }
 
-func (p *instantPort) Begin(x Exchange, r *bridge.Request, c bridge.Client) {
+func (p *instantPort) Begin(x Exchange, r *bridge.Request, c bridge.Client) bool {
 	i := x.(*instantExchange)
 	i.client, i.left = c, p.body
 	p.begun = append(p.begun, i)
+	return true
 }
 
 func (p *instantPort) Turn() int {

@@ -21,15 +21,15 @@ type Listener struct {
 	url      string // for people
 	path     string // of a unix socket
 	file     unix.Stat_t
+	backlog  int  // connections that wait to be accepted
 	wildcard bool // any address of the machine: which one, its connections say
 	here     bool // only this machine can reach it
 
 	serverName, serverPort string // for connections, unless wildcard
 }
 
-// backlog is how many connections the kernel keeps until they are accepted; it
-// cuts it to net.core.somaxconn.
-const backlog = 2048
+// DefaultBacklog is how many connections the kernel keeps until they are accepted.
+const DefaultBacklog = 2048
 
 // resolveTime is how long a host name in a bind may take.
 const resolveTime = 5 * time.Second
@@ -41,8 +41,18 @@ func Listen(bind string) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind %q: %w", bind, err)
 	}
-	l.bind = bind
+	l.bind, l.backlog = bind, DefaultBacklog
 	return l, nil
+}
+
+// SetBacklog says how many connections the kernel is to keep until they are accepted. It
+// cuts that to net.core.somaxconn.
+func (l *Listener) SetBacklog(n int) error {
+	if err := unix.Listen(l.fd, n); err != nil { // which may be said again
+		return fmt.Errorf("bind %q: keep up to %d connections waiting: %w", l.bind, n, err)
+	}
+	l.backlog = n
+	return nil
 }
 
 // ListenAll opens all binds or none.
@@ -181,7 +191,7 @@ func (l *Listener) open(sa unix.Sockaddr, family int, both bool) error {
 		err = unix.Bind(l.fd, sa)
 	}
 	if err == nil {
-		err = unix.Listen(l.fd, backlog)
+		err = unix.Listen(l.fd, DefaultBacklog)
 	}
 	return err
 }

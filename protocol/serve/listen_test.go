@@ -144,3 +144,24 @@ func TestUnixSocketServes(t *testing.T) {
 		eventually(t, "the connections' end", func() bool { return s.Connections() == 0 })
 	})
 }
+
+// The kernel keeps as many connections waiting as it is told to.
+func TestBacklog(t *testing.T) {
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, want := range []int{DefaultBacklog, 7} {
+		if want != DefaultBacklog {
+			if err := l.SetBacklog(want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Of a socket that listens this field is its backlog (tcp_get_info in the kernel).
+		info, err := unix.GetsockoptTCPInfo(l.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || int(info.Sacked) != want || l.backlog != want {
+			t.Errorf("backlog %d, %v, want %d", info.Sacked, err, want)
+		}
+	}
+}

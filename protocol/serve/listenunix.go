@@ -57,7 +57,7 @@ func (l *Listener) openUnix() error {
 	if err := os.Chmod(l.path, unixMode); err != nil {
 		return fmt.Errorf("let others use the new socket: %w", err)
 	}
-	return unix.Listen(l.fd, backlog)
+	return unix.Listen(l.fd, DefaultBacklog)
 }
 
 // removeStale removes the file of a socket on which nobody listens any more.

@@ -3,6 +3,7 @@ package serve
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +22,7 @@ type Settings struct {
 
 	BodySize    int64 // bytes of a request's body: 413
 	Connections int   // open at once; more wait in the backlog
+	PerAddress  int   // of them by one client's address; more are closed. Trusted proxies, and unix sockets, are not counted
 
 	HeadTime   time.Duration // from a head's first byte to its last: 408
 	BodyTime   time.Duration // between two pieces of a body: 408
@@ -64,6 +66,12 @@ func DefaultSettings() Settings {
 	}
 }
 
+// proxies says whether an address is that of a proxy, whose connections are many clients'.
+// A list that believes everybody names no proxy.
+func (s *Settings) proxies(a netip.Addr) bool {
+	return s.Forwarded.Trusted.Names(a) || s.ProxyVersions != 0 && s.ProxyFrom.Names(a)
+}
+
 func (s *Settings) check() error {
 	for _, d := range []struct {
 		name  string
@@ -80,7 +88,7 @@ func (s *Settings) check() error {
 		name  string
 		value int64
 	}{
-		{"body size", s.BodySize}, {"connections", int64(s.Connections)}, {"unread size", s.UnreadSize}, {"linger size", s.LingerSize},
+		{"body size", s.BodySize}, {"connections", int64(s.Connections)}, {"connections per address", int64(s.PerAddress)}, {"unread size", s.UnreadSize}, {"linger size", s.LingerSize},
 		{"request line", int64(s.Head.RequestLine)}, {"head size", int64(s.Head.Head)}, {"fields", int64(s.Head.Fields)},
 	} {
 		if n.value < 0 {

@@ -6,7 +6,7 @@ import "gobridge/bridge"
 // of this package have one that answers in memory. The methods are the bridge's.
 type Port interface {
 	NewExchange() Exchange
-	Begin(x Exchange, r *bridge.Request, c bridge.Client)
+	Begin(x Exchange, r *bridge.Request, c bridge.Client) bool
 	Doorbell() int
 	Turn() int
 	Flush()
@@ -44,6 +44,6 @@ type bridgePort struct{ *bridge.Port }
 
 func (p bridgePort) NewExchange() Exchange { return new(bridge.Exchange) }
 
-func (p bridgePort) Begin(x Exchange, r *bridge.Request, c bridge.Client) {
-	p.Port.Begin(x.(*bridge.Exchange), r, c)
+func (p bridgePort) Begin(x Exchange, r *bridge.Request, c bridge.Client) bool {
+	return p.Port.Begin(x.(*bridge.Exchange), r, c)
 }

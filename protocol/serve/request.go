@@ -136,8 +136,11 @@ func (c *conn) begin() bool {
 		c.refuse(bodyTooLarge)
 		return false
 	}
+	if !r.port.Begin(w.x, q, c) {
+		c.refuse(crowded)
+		return false
+	}
 	w.begun = true
-	r.port.Begin(w.x, q, c)
 	c.awaitBody()
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,7 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 		s.discard()
 		return nil, fmt.Errorf("watch the listeners: %w", err)
 	}
+	s.acceptor.addresses = addresses{limit: settings.PerAddress, exempt: s.settings.proxies, counts: map[netip.Addr]*addressCount{}}
 	return s, nil
 }
 

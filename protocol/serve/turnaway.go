@@ -106,7 +106,7 @@ const lastTries = int(time.Second / acceptPause)
 // empty accepts until nobody waits. It reports whether somebody may be left there for lack of
 // descriptors.
 func (a *acceptor) empty(l *Listener) (short bool) {
-	for n := 0; n <= backlog; n += acceptBatch {
+	for n := 0; n <= l.backlog; n += acceptBatch {
 		more, errno := a.drainBacklog(l)
 		if !more {
 			return errno != 0 && !errors.Is(errno, unix.EAGAIN) && !errors.Is(errno, unix.EINVAL)
