@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,10 +42,6 @@ func (g *generation) listen(s *slot, w *worker) {
 	g.deaf(w, err)
 	g.disown(w)
 }
-
-// hush ends listen when the worker is dead. The socket itself may not end: a process that it
-// has left behind can have it, too.
-func (w *worker) hush() { _ = w.control.SetReadDeadline(time.Now()) } // it fails when the socket broke: listen has ended
 
 // hearLast takes what a dead worker has said and nobody has heard.
 func (g *generation) hearLast(s *slot, w *worker) {

@@ -126,8 +126,12 @@ func (t *template) decided(w *worker, forkable bool, reasons string) *worker {
 func (t *template) awaitImport(w *worker) (imported pyhost.Message, err error) {
 	limit := t.gen.limitStart(nil, w)
 	defer stopTimer(limit)
+	go w.hushWhenDead()
 	for {
 		m, fds, err := w.receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			m, fds, err = w.receiveLeft()
+		}
 		closeAll(fds)
 		switch {
 		case err == nil && m.Kind == pyhost.MsgImported:

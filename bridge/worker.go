@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -86,8 +87,21 @@ func (w *worker) receive() (m pyhost.Message, fds []int, err error) {
 		m, fds, err = pyhost.Receive(int(fd), buf)
 		return !errors.Is(err, unix.EAGAIN)
 	})
-	if err == nil {
+	if waited != nil { // EAGAIN, else
 		err = waited
+	}
+	return m, fds, err
+}
+
+// receiveLeft receives what a dead process has said, without a wait. io.EOF: nothing more.
+func (w *worker) receiveLeft() (m pyhost.Message, fds []int, err error) {
+	raw, err := w.control.SyscallConn()
+	if err != nil {
+		return m, nil, err
+	}
+	closed := raw.Control(func(fd uintptr) { m, fds, err = pyhost.Receive(int(fd), make([]byte, pyhost.MaxMessage)) })
+	if closed != nil || errors.Is(err, unix.EAGAIN) {
+		err = io.EOF
 	}
 	return m, fds, err
 }
@@ -209,6 +223,23 @@ func (w *worker) wait() (death, error) {
 		return death{code: int(info.status)}, nil
 	}
 	return death{signal: unix.Signal(info.status), core: info.code == cldDumped}, nil
+}
+
+// hush ends the wait for what a dead process says. Its socket need not end by itself: a
+// process that it has left behind can have it, too.
+func (w *worker) hush() {
+	_ = w.control.SetReadDeadline(time.Now()) // it fails on a socket that is closed: nobody waits there
+}
+
+// hushWhenDead waits for the death, and leaves it to wait to reap.
+func (w *worker) hushWhenDead() {
+	if raw, err := w.pidfd.SyscallConn(); err == nil {
+		_ = raw.Read(func(fd uintptr) bool { // it fails when the pidfd is closed: it was reaped
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+		})
+	}
+	w.hush()
 }
 
 func (w *worker) close() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -191,6 +192,31 @@ func TestReloadWhileReloading(t *testing.T) {
 		t.Errorf("the first command says %q", said)
 	}
 	c.serves(t, "3")
+}
+
+// TestReloadThatLeavesAnHeir: the import ends the process, and one that it has started has all
+// that it had. The reload has failed all the same.
+func TestReloadThatLeavesAnHeir(t *testing.T) {
+	for _, preload := range []string{"on", "off"} {
+		t.Run("preload "+preload, func(t *testing.T) {
+			c := startChanging(t, "--workers", "1", "--preload", preload)
+			c.write(t, "version", "leaves an heir")
+			said := make(chan string, 1)
+			go func() {
+				code, _, log, err := server.Command(server.Config{Dir: c.dir}, "reload", "--control", c.control)
+				said <- fmt.Sprint(code, " ", log, err)
+			}()
+			heir, err := strconv.Atoi(awaitNote(t, c.noted, "heir"))
+			must(t, err)
+			t.Cleanup(func() { syscall.Kill(heir, syscall.SIGKILL) })
+			if err := server.Await(func() bool { return len(said) > 0 }); err != nil {
+				t.Fatal("the reload does not end")
+			}
+			if text := <-said; !strings.HasPrefix(text, "3 ") || !strings.Contains(text, "exited with code 5 before it was ready") || !server.Running(heir) {
+				t.Errorf("the command says %q", text)
+			}
+		})
+	}
 }
 
 // TestStopWhileAForkHangs: in a worker of the next generation a library's handler hangs right

@@ -10,6 +10,15 @@ if VERSION.startswith("slow"):
         notes.write(f"importing {VERSION}\n")
     while VERSION == pathlib.Path(__file__).with_name("version").read_text(encoding="utf-8"):
         time.sleep(0.01)
+if VERSION == "leaves an heir":  # a process that has every descriptor
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            os.set_inheritable(int(fd), True)
+        except OSError:
+            pass  # the one that lists them
+    with open(os.environ["NOTES"], "a", encoding="utf-8") as noted:
+        noted.write(f"heir {os.posix_spawn('/bin/sleep', ['sleep', '600'], os.environ)}\n")
+    os._exit(5)
 if VERSION == "hangs when born":
 
     def hang():
