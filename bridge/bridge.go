@@ -20,6 +20,9 @@ type Config struct {
 	Host        pyhost.Host
 	Helper      []byte // sources of the Python helper's modules
 	Application string // module:attribute
+	Interface   string // how it is called: auto, wsgi, asgi, asgi2; "": auto
+	Loop        string // of ASGI workers: auto, asyncio, uvloop; "": auto
+	Lifespan    string // whether ASGI applications are told of start and end: auto, on, off; "": auto
 	Dir         string // where it is imported from and runs in
 
 	Workers  int     // processes, 1..MaxWorkers
@@ -63,6 +66,7 @@ type Bridge struct {
 	reaper   reaper
 	reloads  reloads
 	shortage *shortage
+	style    style
 
 	stop     chan struct{} // closed when no generation is to be started any more
 	stopOnce sync.Once
@@ -179,6 +183,11 @@ func (c *Config) complete() error {
 	}
 	if c.Preload == "" {
 		c.Preload = PreloadAuto
+	}
+	for _, s := range []*string{&c.Interface, &c.Loop, &c.Lifespan} {
+		if *s == "" {
+			*s = "auto"
+		}
 	}
 	switch {
 	case c.Workers < 1 || c.Workers > MaxWorkers:

@@ -61,12 +61,16 @@ func appendEnviron(dst []byte, r *Request) []byte {
 			break // http1's limit on fields is far below
 		}
 	}
-	head := dst[start:]
+	putHead(dst[start:], r, count)
+	return dst
+}
+
+// putHead fills in struct gb_request_head, at the beginning of a whole head.
+func putHead(head []byte, r *Request, count int) {
 	binary.LittleEndian.PutUint32(head, uint32(len(head)))
 	binary.LittleEndian.PutUint16(head[4:], uint16(count))
 	binary.LittleEndian.PutUint16(head[6:], requestFlags(r))
 	binary.LittleEndian.PutUint64(head[8:], uint64(r.BodyLength)) // -1 is GB_LENGTH_UNKNOWN
-	return dst
 }
 
 func requestFlags(r *Request) (flags uint16) {
@@ -154,16 +158,17 @@ func appendPath[P ~string | ~[]byte](dst []byte, name string, path P) []byte {
 var (
 	environByte [256]byte // a field name's byte as it stands in an environ key
 	lowerByte   [256]byte
+	upperByte   [256]byte
 	hexDigit    [256]int16 // value, or -1
 )
 
 func init() {
 	for i := range 256 {
 		c := byte(i)
-		environByte[i], lowerByte[i], hexDigit[i] = c, c, -1
+		environByte[i], lowerByte[i], upperByte[i], hexDigit[i] = c, c, c, -1
 		switch {
 		case c >= 'a' && c <= 'z':
-			environByte[i] = c - 'a' + 'A'
+			environByte[i], upperByte[i] = c-'a'+'A', c-'a'+'A'
 		case c >= 'A' && c <= 'Z':
 			lowerByte[i] = c - 'A' + 'a'
 		case c == '-':

@@ -46,6 +46,7 @@ type Exchange struct {
 	head  []byte // the request head, or what of it is not in the pipe yet
 	kept  []byte // memory for head
 	ended bool   // EndBody was called
+	left  bool   // HangUp was called
 	fail  State  // Lost, Overdue, Overrun, or Aborted for a worker that made no sense
 	done  bool   // the worker is through with the stream
 	in    incoming
@@ -61,6 +62,9 @@ func (x *Exchange) fill(r *run) {
 	r.x, r.ticket, r.dirty = x, x.ticket, true
 	x.run = r
 	r.owner.Store(p)
+	if x.left {
+		atomic.StoreUint32(&s.Front, pyhost.Left)
+	}
 	x.pump()
 }
 
@@ -130,6 +134,16 @@ func (x *Exchange) EndBody() {
 func (x *Exchange) end() {
 	atomic.OrUint32(&x.run.shared().Front, pyhost.BodyEnd) //gb:step body_end
 	x.run.wakeReader()
+}
+
+// HangUp says that the client sends nothing more, not even another request: it has probably
+// left. An ASGI application that asks is told so; what it sends still goes out.
+func (x *Exchange) HangUp() {
+	x.left = true
+	if x.run != nil && !x.done {
+		atomic.OrUint32(&x.run.shared().Front, pyhost.Left) //gb:step left_set
+		x.run.wakeReader()
+	}
 }
 
 // BodyWanted says whether the application waits for body bytes.

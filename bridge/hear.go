@@ -115,6 +115,11 @@ func (g *generation) hear(s *slot, w *worker, fd int) error {
 	case pyhost.MsgStacked:
 		w.evidence.answer(string(m.Payload))
 	case pyhost.MsgReady:
+		if err := g.bridge.agree(uint32(m.A), string(m.Payload)); err != nil {
+			w.failure = err
+			g.kill(w)
+			break
+		}
 		g.open(s, w)
 	case pyhost.MsgFailed:
 		w.failure = &StartError{Text: string(m.Payload), Code: int(m.B)}

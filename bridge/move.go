@@ -59,7 +59,10 @@ func (x *Exchange) migrate(to *run) bool {
 		}
 	}
 	if x.ended && len(x.head) == 0 {
-		atomic.StoreUint32(&s.Front, pyhost.BodyEnd)
+		atomic.OrUint32(&s.Front, pyhost.BodyEnd)
+	}
+	if x.left {
+		atomic.OrUint32(&s.Front, pyhost.Left)
 	}
 	atomic.StoreUint32(&s.Request.WriterWaits, atomic.LoadUint32(&old.Request.WriterWaits))
 	x.run, from.x = to, nil

@@ -60,9 +60,13 @@ func (p *Port) Inflight() int { return p.inflight }
 // It reports false, and nothing is begun, when there are as many requests as there may be.
 func (p *Port) Begin(x *Exchange, r *Request, c Client) bool {
 	d := &p.bridge.dispatch
-	p.scratch = appendEnviron(p.scratch[:0], r)
+	if p.bridge.isASGI() {
+		p.scratch = appendScope(p.scratch[:0], r)
+	} else {
+		p.scratch = appendEnviron(p.scratch[:0], r)
+	}
 	x.port, x.client, x.run = p, c, nil
-	x.head, x.ended, x.fail, x.done = p.scratch, r.BodyLength == 0, Waiting, false
+	x.head, x.ended, x.left, x.fail, x.done = p.scratch, r.BodyLength == 0, false, Waiting, false
 	d.mu.Lock()
 	if limit := p.bridge.config.Concurrency; limit > 0 && d.begun >= limit {
 		d.mu.Unlock()

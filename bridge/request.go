@@ -28,4 +28,5 @@ type Peer struct {
 	ServerName string
 	ServerPort string
 	Scheme     string // http or https
+	Socket     string // path of the unix socket that the client has connected to; empty: it is none
 }

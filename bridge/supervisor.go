@@ -240,6 +240,9 @@ func (g *generation) open(s *slot, w *worker) {
 	d.mu.Lock()
 	s.incarnation, s.finished, s.open = w.incarnation, 0, s.role != leaving
 	s.worker, w.slot = w, s
+	if g.bridge.isASGI() {
+		s.capacity = len(g.runs) // a loop takes whatever comes
+	}
 	d.mu.Unlock()
 	w.ready, w.limits = time.Now(), g.bridge.config.Renewal.chosen()
 	g.mu.Unlock()

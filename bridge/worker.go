@@ -140,8 +140,8 @@ func (w *worker) setup(g *generation, s *slot) error {
 
 // forImport are the settings with which the application is imported, as names and values.
 func (c *Config) forImport() []string {
-	return []string{"application", c.Application, "chdir", c.Dir, "interface", "wsgi",
-		"threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)}
+	return []string{"application", c.Application, "chdir", c.Dir, "interface", c.Interface,
+		"loop", c.Loop, "lifespan", c.Lifespan, "threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)}
 }
 
 // flag is a yes or no as the settings of the control messages write it.

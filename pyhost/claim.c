@@ -92,6 +92,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     c->broken = false;
     atomic_store(&c->over, false);
     c->body_came = false;
+    c->request_asked = c->response_asked = false;
     c->reactor = *(volatile uint32_t *)&stream->reactor;
     if (c->reactor >= s->reactors)
         return give_back(c);
@@ -113,14 +114,27 @@ void gb_claim_wake(struct gb_claim *c)
         syscall(SYS_futex, &stream_of(c)->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+// Takes back what was asked for, of a stream that is still ours.
+static void ask_no_more(struct gb_claim *c)
+{
+    if (c->request_asked)
+        atomic_store(&c->request.pipe->reader_waits, GB_WAITS_NOT);
+    if (c->response_asked)
+        atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NOT);
+    c->request_asked = c->response_asked = false;
+}
+
 void gb_claim_finish(struct gb_claim *c, uint32_t outcome)
 {
     if (c->word == 0)
         return;
     uint64_t running = c->word;
-    c->word = 0;
-    if (c->segment->left)
+    if (c->segment->left) {
+        c->word = 0;
         return;
+    }
+    ask_no_more(c);
+    c->word = 0;
     struct gb_stream *stream = stream_of(c);
     atomic_store(&stream->outcome, c->broken ? GB_ABORTED : outcome);
     GB_STEP(outcome_stored);
@@ -195,6 +209,41 @@ static enum gb_wait request_bytes(struct gb_claim *c)
     }
 }
 
+// The same without sleeping, with any `look` at the stream.
+static enum gb_wait watch_request(struct gb_claim *c, bool (*look)(struct gb_claim *, enum gb_wait *))
+{
+    enum gb_wait found;
+    bool over = look(c, &found);
+    if (!over) {
+        if (!c->request_asked) {
+            c->request_asked = true;
+            atomic_store(&c->request.pipe->reader_waits, GB_WAITS_NEWS);
+            GB_STEP(request_waits);
+        }
+        want_body(c);
+        over = look(c, &found);
+    }
+    if (!over)
+        return GB_LATER;
+    if (c->request_asked && !lost(c)) {
+        GB_STEP(request_woken);
+        c->request_asked = false;
+        atomic_store(&c->request.pipe->reader_waits, GB_WAITS_NOT);
+    }
+    return found;
+}
+
+static bool look_client(struct gb_claim *c, enum gb_wait *found)
+{
+    *found = GB_GONE;
+    return lost(c) || (atomic_load(&stream_of(c)->front) & (GB_CLOSED | GB_LEFT));
+}
+
+enum gb_wait gb_client_watch(struct gb_claim *c)
+{
+    return watch_request(c, look_client);
+}
+
 static bool look_response(struct gb_claim *c, enum gb_wait *found)
 {
     uint32_t room;
@@ -206,6 +255,26 @@ static bool look_response(struct gb_claim *c, enum gb_wait *found)
         return true;
     *found = GB_READY;
     return room > 0;
+}
+
+enum gb_wait gb_response_watch(struct gb_claim *c)
+{
+    enum gb_wait found;
+    bool over = look_response(c, &found);
+    if (!over && !c->response_asked) {
+        c->response_asked = true;
+        atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NEWS);
+        GB_STEP(response_waits);
+        over = look_response(c, &found);
+    }
+    if (!over)
+        return GB_LATER;
+    if (c->response_asked && !lost(c)) {
+        GB_STEP(response_woken);
+        c->response_asked = false;
+        atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NOT);
+    }
+    return found;
 }
 
 enum gb_wait gb_response_wait(struct gb_claim *c)
@@ -329,19 +398,40 @@ size_t gb_request_try(struct gb_claim *c, void *to, size_t n)
     return taken;
 }
 
-enum gb_wait gb_request_wait(struct gb_claim *c)
+static enum gb_wait at_end(struct gb_claim *c, enum gb_wait found)
 {
-    if (lost(c))
-        return GB_GONE;
-    if (c->body_left == 0)
-        return GB_END;
-    enum gb_wait found = request_bytes(c);
     if (found != GB_END)
         return found;
     if (c->body_left != GB_LENGTH_UNKNOWN)
         return GB_GONE; // the front ended the body before the length it had told
     c->body_left = 0;
     return GB_END;
+}
+
+enum gb_wait gb_request_wait(struct gb_claim *c)
+{
+    if (lost(c))
+        return GB_GONE;
+    if (c->body_left == 0)
+        return GB_END;
+    return at_end(c, request_bytes(c));
+}
+
+enum gb_wait gb_request_watch(struct gb_claim *c)
+{
+    if (lost(c))
+        return GB_GONE;
+    if (c->body_left == 0)
+        return GB_END;
+    return at_end(c, watch_request(c, look_request));
+}
+
+bool gb_request_over(struct gb_claim *c)
+{
+    enum gb_wait found;
+    if (c->body_left == GB_LENGTH_UNKNOWN && look_request(c, &found) && found == GB_END)
+        c->body_left = 0;
+    return c->body_left == 0;
 }
 
 size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last)

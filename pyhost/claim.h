@@ -32,6 +32,8 @@ struct gb_claim {
     bool broken;                 // the shared memory held what cannot be: answer as if the client were gone
     atomic_bool over;            // its owner wants it back from other threads that wait
     bool body_came;              // some of the body was read: no client waits for 100 any more
+    bool request_asked;          // for news of request bytes, or of the client's leaving
+    bool response_asked;         // for news of room
     struct gb_reader request;
     struct gb_writer response;
     uint8_t *variables; // owned; reused from one request to the next
@@ -42,6 +44,7 @@ enum gb_wait {
     GB_READY,       // bytes, or room, are there
     GB_END,         // the request body is over
     GB_GONE,        // the client is gone or the request is broken
+    GB_LATER,       // none of these yet: there will be news of the stream
     GB_INTERRUPTED, // a signal came: take the GIL, call PyErr_CheckSignals, and if it is content wait again
 };
 
@@ -68,6 +71,9 @@ size_t gb_request_try(struct gb_claim *c, void *to, size_t n);
 // will never come (GB_GONE), or a signal (GB_INTERRUPTED).
 enum gb_wait gb_request_wait(struct gb_claim *c);
 
+// Were all body bytes taken, and is it known that no more come?
+bool gb_request_over(struct gb_claim *c);
+
 // Moves response bytes into the pipe, at most n; returns how many fitted, 0 too
 // when the client is gone. With `last` no news is given if all fitted, because
 // gb_claim_finish follows at once.
@@ -76,6 +82,14 @@ size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last
 // Sleeps until there is room (GB_READY), the client is gone (GB_GONE), or a
 // signal (GB_INTERRUPTED).
 enum gb_wait gb_response_wait(struct gb_claim *c);
+
+// For who must not sleep: the same, but instead of sleeping they ask for news of the
+// stream (gb_news_take) and say GB_LATER. To be called again when there are some.
+enum gb_wait gb_request_watch(struct gb_claim *c);
+enum gb_wait gb_response_watch(struct gb_claim *c);
+
+// Once the body is over: GB_GONE if the client has left or sends nothing more, else GB_LATER.
+enum gb_wait gb_client_watch(struct gb_claim *c);
 
 // The client is gone, the request is broken, or the claim is finished.
 bool gb_claim_closed(struct gb_claim *c);

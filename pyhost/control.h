@@ -31,8 +31,8 @@ enum {
     // front to zygote, and to a template that may be forked
     GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket. Answered by SPAWNED
     // front to worker, and once to a template that may not be forked: it becomes the worker of its own incarnation
-    GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface",
-                      // "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells,
+    GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface" (auto, wsgi,
+                      // asgi, asgi2), "loop" (auto, asyncio, uvloop), "lifespan" (auto, on, off), "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells,
                       // a file for evidence. Who was imported in a template has its settings, and takes only the rest
     GB_MSG_STOPPING = 6, // the server is about to stop, and DRAIN is to come: call the application's SIGTERM handler
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves
@@ -48,7 +48,8 @@ enum {
     // worker or template to front
     GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the process; before anything else
     // worker to front
-    GB_MSG_READY = 18, // the application is imported; requests may come
+    GB_MSG_READY = 18, // a: GB_INTERFACE_*: the form of the heads it wants; payload: the name of its loop, empty for
+                       // WSGI. The application is imported, its lifespan has started; requests may come
     GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the one GB_RECORD_FILE of
                        // this response, which is written after this was sent
     GB_MSG_STACKED = 22, // a: 1 if the stacks are written, else 0; payload: why not
@@ -56,6 +57,12 @@ enum {
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback
 };
 // clang-format on
+
+// The interfaces between server and application, as they matter to the front.
+enum {
+    GB_INTERFACE_WSGI = 1,
+    GB_INTERFACE_ASGI = 2, // also for ASGI 2 applications
+};
 
 // ---- The front's children's end of a control socket (control.c).
 

@@ -33,7 +33,6 @@
 static struct {
     struct gb_segment *segment;
     int sleepers; // epoll set that holds the doorbell
-    atomic_bool draining;
 
     pthread_mutex_t lock; // for what follows and for taking; nobody waits for the GIL under it
     unsigned idle;        // threads that sleep, or go to sleep, on the doorbell
@@ -72,7 +71,7 @@ static bool sleep_flag_locked(void)
     if (crew.idle == 0 || crew.up > 0)
         return false;
     gb_inbox_sleep(crew.segment);
-    return gb_inbox_waiting(crew.segment) || atomic_load(&crew.draining);
+    return gb_inbox_waiting(crew.segment) || gb_draining();
 }
 
 // Is a thread that found nothing to look again, and is up until then?
@@ -97,7 +96,7 @@ static enum next look_locked(struct gb_claim *c, bool was_up)
                 gb_ring(crew.segment->doorbell); // more is waiting, and I am busy from now on
             return TAKEN;
         }
-        if (atomic_load(&crew.draining)) {
+        if (gb_draining()) {
             if (crew.idle > 0)
                 gb_ring(crew.segment->doorbell); // each who leaves wakes the next
             return LEAVE;
@@ -144,7 +143,7 @@ static void spin_on_inbox(void)
 {
     void *state = gb_py.PyEval_SaveThread();
     int64_t end = gb_now_ns() + crew.segment->spin_ns;
-    for (unsigned n = 1; !gb_inbox_waiting(crew.segment) && !atomic_load(&crew.draining); n++) {
+    for (unsigned n = 1; !gb_inbox_waiting(crew.segment) && !gb_draining(); n++) {
         gb_pause();
         if (n % SPINS_TO_OFFER == 0 && (gb_now_ns() > end || !gb_spin_offer(&crew.spin)))
             break;
@@ -230,7 +229,7 @@ static void serve(bool main)
 // Its name and nature in Python are no reason not to serve.
 static void introduce(const char *name)
 {
-    gb_py.Py_DecRef(gb_python_help("introduce", "s", name, NULL));
+    gb_py.Py_DecRef(gb_python_help("introduce", "s", name));
     gb_py.PyErr_Clear();
 }
 
@@ -295,13 +294,6 @@ const char *gb_crew_run(struct gb_segment *s, unsigned threads)
     gb_py.PyEval_RestoreThread(state);
     free(thread);
     return NULL;
-}
-
-void gb_crew_drain(const struct gb_segment *s)
-{
-    gb_drain_tell();
-    atomic_store(&crew.draining, true);
-    gb_ring(s->doorbell);
 }
 
 void gb_crew_left(void)

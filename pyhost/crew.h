@@ -10,13 +10,9 @@
 
 #include "segment.h"
 
-// Runs `threads` request threads, this one among them, until gb_crew_drain was
-// called and the inbox is empty; the others have ended then. The GIL is held.
-// NULL, or what was wrong before the first request was taken.
+// Runs `threads` request threads, this one among them, until the worker drains and the inbox is empty; the others have
+// ended then. The GIL is held. NULL, or what was wrong before the first request was taken.
 const char *gb_crew_run(struct gb_segment *s, unsigned threads);
-
-// Lets the crew end when its inbox is empty. Any thread, without the GIL.
-void gb_crew_drain(const struct gb_segment *s);
 
 // In a fork of the worker: closes what the crew holds.
 void gb_crew_left(void);

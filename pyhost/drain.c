@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "news.h"
 #include "python_api.h"
 #include "signals.h"
 
@@ -13,11 +14,24 @@
 // the request that happens to run.
 
 static struct {
+    atomic_bool begun;
     atomic_bool prepared;
     pthread_t main;
     bool called;        // the main thread's
     PyObject *receiver; // our own signal's handler: kept in sight of the leak check
 } drain;
+
+void gb_drain_begin(const struct gb_segment *s)
+{
+    gb_drain_tell();
+    atomic_store(&drain.begun, true);
+    gb_ring(s->doorbell);
+}
+
+bool gb_draining(void)
+{
+    return atomic_load(&drain.begun);
+}
 
 // The four wait while it runs: some handlers set the default and send the signal anew,
 // which would take the running requests along.
@@ -28,7 +42,7 @@ void gb_drain_call(void)
         return;
     drain.called = true;
     gb_signals_block(&before);
-    PyObject *done = gb_python_help("drain", NULL, NULL, NULL);
+    PyObject *done = gb_python_help("drain", NULL);
     if (done == NULL)
         gb_py.PyErr_WriteUnraisable(NULL);
     gb_py.Py_DecRef(done);

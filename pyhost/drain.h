@@ -1,3 +1,5 @@
+// The drain: the front has told this worker to finish what it has and leave.
+//
 // The application's own handler of SIGTERM. The host's stands in its place, because a
 // signal to the whole group must not end a worker before the front lets it; when the
 // worker is told to drain, this calls it: once, in the main thread, even amid a request
@@ -6,6 +8,15 @@
 #define GB_DRAIN_H
 
 #include <stdbool.h>
+
+#include "segment.h"
+
+// Notes that the end has come, and tells whoever runs the requests by the worker's
+// doorbell. Any thread, without the GIL.
+void gb_drain_begin(const struct gb_segment *s);
+
+// Was that so?
+bool gb_draining(void);
 
 // From here on the handler can be called. In the main thread, with the GIL held. NULL,
 // or what is wrong.

@@ -24,7 +24,7 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
         return false;
     gb_py.PyUnicode_InternInPlace(&input_key);
     return add("SCRIPT_NAME", gb_py.PyUnicode_DecodeLatin1("", 0, NULL)) &&
-           add("wsgi.version", gb_python_help("version", NULL, NULL, NULL)) && add("wsgi.errors", gb_errors_new()) &&
+           add("wsgi.version", gb_python_help("version", NULL)) && add("wsgi.errors", gb_errors_new()) &&
            gb_wrapper_prepare() && add("wsgi.file_wrapper", gb_wrapper_type()) &&
            add("wsgi.input_terminated", gb_py.PyBool_FromLong(1)) &&
            add("wsgi.multithread", gb_py.PyBool_FromLong(s->threads > 1)) &&

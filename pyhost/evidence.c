@@ -43,7 +43,7 @@ void gb_evidence_start(int fd)
     if (fd < 0 || !prepare_condition())
         return;
     PyObject *own = gb_py.PyLong_FromSsize_t(fd);
-    PyObject *returned = own != NULL ? gb_python_help("evidence", "O", own, NULL) : NULL;
+    PyObject *returned = own != NULL ? gb_python_help("evidence", "O", own) : NULL;
     Py_ssize_t number = returned != NULL ? gb_py.PyLong_AsSsize_t(returned) : -1;
     gb_py.Py_DecRef(returned);
     gb_py.Py_DecRef(own);

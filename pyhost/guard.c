@@ -31,7 +31,7 @@ static void show_stacks(void)
     int fd = gb_packet_take(&packet, 0);
     int gil = gb_py.PyGILState_Ensure();
     PyObject *own = gb_py.PyLong_FromSsize_t(fd);
-    gb_py.Py_DecRef(own != NULL ? gb_python_help("stacks", "O", own, NULL) : NULL);
+    gb_py.Py_DecRef(own != NULL ? gb_python_help("stacks", "O", own) : NULL);
     gb_py.PyErr_Clear();
     gb_py.Py_DecRef(own);
     gb_py.PyGILState_Release(gil);

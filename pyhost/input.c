@@ -27,6 +27,7 @@ static enum filled wait(struct gb_request *r)
             gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError,
                                   "the client left before its request body was whole");
             return FAILED;
+        case GB_LATER: // who sleeps is not told so
         case GB_INTERRUPTED:
             if (gb_py.PyErr_CheckSignals() != 0)
                 return FAILED;

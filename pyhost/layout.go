@@ -36,6 +36,7 @@ const (
 	// Stream.Front
 	BodyEnd = 1
 	Closed  = 2
+	Left    = 4
 
 	// Stream.Outcome
 	OutcomeFinished = 0
@@ -50,6 +51,20 @@ const (
 	RequestHEAD   = 1
 	RequestHTTP10 = 2
 	RequestExpect = 4
+
+	// the first variables of an ASGI head, in this order
+	ScopeMethod     = 0
+	ScopeRoot       = 1
+	ScopePath       = 2
+	ScopeRawPath    = 3
+	ScopeQuery      = 4
+	ScopeVersion    = 5
+	ScopeScheme     = 6
+	ScopeClient     = 7
+	ScopeClientPort = 8
+	ScopeServer     = 9
+	ScopeServerPort = 10
+	ScopeVariables  = 11
 
 	LengthUnknown   = 1<<64 - 1
 	MaxRequestHead  = 1 << 20

@@ -121,6 +121,7 @@ enum {
 enum {
     GB_BODY_END = 1, // every byte of the request body is in the pipe
     GB_CLOSED = 2,   // the client is gone, or the request is broken: reads and writes fail
+    GB_LEFT = 4,     // the client sends nothing more, not even another request: it has probably left
 };
 
 // How a run ended (gb_stream.outcome): stored by the worker before RUNNING becomes DONE.
@@ -155,7 +156,7 @@ struct gb_stream {
     // The front's, while the word is FREE or DONE; constant for the worker.
     uint32_t reactor; // whose bitmap takes this stream's news
     // The front's at any time.
-    _Atomic uint32_t front; // GB_BODY_END, GB_CLOSED
+    _Atomic uint32_t front; // GB_BODY_END, GB_CLOSED, GB_LEFT
     _Atomic uint32_t bell;  // futex: grows by one for each wake of a waiting thread
     uint32_t reserved_front[11];
     // The worker's.
@@ -176,6 +177,8 @@ struct gb_request_head {
 };
 // Then `count` times: struct gb_variable, name bytes, value bytes. In the form the
 // application interface wants: for WSGI names are environ keys (HTTP_ACCEPT), values latin-1.
+// For ASGI the first GB_SCOPE_VARIABLES have no name and lie in the order of enum gb_scope,
+// and the rest are the fields as they came, with names in lower case.
 struct gb_variable {
     uint16_t name_size;
     uint16_t reserved;
@@ -186,6 +189,21 @@ enum {
     GB_REQUEST_HEAD = 1,   // the method is HEAD: no body goes out
     GB_REQUEST_HTTP10 = 2, // the client speaks HTTP/1.0
     GB_REQUEST_EXPECT = 4, // the client waits for 100 (Continue)
+};
+
+enum gb_scope {
+    GB_SCOPE_METHOD,      // upper case
+    GB_SCOPE_ROOT,        // where the application is mounted, percent-decoded; empty: at the top
+    GB_SCOPE_PATH,        // percent-decoded, with the root
+    GB_SCOPE_RAW_PATH,    // as sent, without the query
+    GB_SCOPE_QUERY,       // as sent, without the question mark
+    GB_SCOPE_VERSION,     // "1.0", "1.1"
+    GB_SCOPE_SCHEME,      // "http", "https"
+    GB_SCOPE_CLIENT,      // address; empty: it has none (a unix socket)
+    GB_SCOPE_CLIENT_PORT, // decimal
+    GB_SCOPE_SERVER,      // address, or the path of a unix socket
+    GB_SCOPE_SERVER_PORT, // decimal; empty: a unix socket
+    GB_SCOPE_VARIABLES,
 };
 
 #define GB_LENGTH_UNKNOWN UINT64_MAX

@@ -96,7 +96,7 @@ void gb_leave_fork(PyObject *exception)
 {
     Py_ssize_t code = 0;
     if (exception != NULL) {
-        PyObject *number = gb_python_help("fork_code", "O", exception, NULL);
+        PyObject *number = gb_python_help("fork_code", "O", exception);
         code = number != NULL ? gb_py.PyLong_AsSsize_t(number) : 1;
     }
     gb_leave_flush();

@@ -29,6 +29,12 @@ const (
 	MsgStacked  = 22
 )
 
+// Interfaces between server and application (GB_INTERFACE_*), as READY tells them.
+const (
+	InterfaceWSGI = 1
+	InterfaceASGI = 2
+)
+
 // MessageSize is struct gb_message, MaxMessage that and the longest payload,
 // MaxDescriptors how many descriptors may travel beside one message.
 const (

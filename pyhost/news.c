@@ -52,12 +52,25 @@ void gb_news_give(struct gb_segment *s, uint32_t reactor, uint32_t stream)
     ring_sleeper(s, reactor);
 }
 
+bool gb_news_waiting(const struct gb_segment *s)
+{
+    for (uint32_t r = 0; r < s->reactors; r++) {
+        struct bitmap b = bitmap_of(s, r, GB_TO_WORKER);
+        for (uint32_t i = 0; i < s->summary_words; i++)
+            if (atomic_load(&b.summary[i]) != 0)
+                return true;
+    }
+    return false;
+}
+
 size_t gb_news_take(struct gb_segment *s, uint32_t reactor, void (*each)(void *self, uint32_t stream), void *self)
 {
     struct bitmap b = bitmap_of(s, reactor, GB_TO_WORKER);
     uint32_t words = s->streams / 64;
     size_t count = 0;
     for (uint32_t i = 0; i < s->summary_words; i++) {
+        if (atomic_load(&b.summary[i]) == 0)
+            continue;
         uint64_t summary = atomic_exchange(&b.summary[i], 0);
         for (; summary != 0; summary &= summary - 1) {
             uint32_t word = i * 64 + (uint32_t)__builtin_ctzll(summary);

@@ -88,9 +88,26 @@ PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i)
     return item;
 }
 
+PyObject *gb_python_dict_item(PyObject *dict, PyObject *key)
+{
+    PyObject *item = NULL;
+    if (gb_py.PyDict_GetItemRef != NULL)
+        return gb_py.PyDict_GetItemRef(dict, key, &item) == 1 ? item : NULL;
+    item = gb_py.PyDict_GetItemWithError(dict, key);
+    gb_py.Py_IncRef(item);
+    return item;
+}
+
+bool gb_python_is_exactly(PyObject *object, PyObject *type)
+{
+    PyObject *own = gb_py.PyObject_Type(object);
+    gb_py.Py_DecRef(own);
+    return own == type;
+}
+
 // ---- The helper.
 
-#define MODULES 4
+#define MODULES 8
 
 static PyObject *helper[MODULES];
 static unsigned modules;
@@ -122,12 +139,25 @@ static PyObject *find_in_helper(const char *function)
     return found;
 }
 
-PyObject *gb_python_help(const char *function, const char *format, const void *first, const void *second)
+// The arguments as a tuple, whatever their number: a new reference.
+static PyObject *tuple_of(const char *format, va_list arguments)
+{
+    char in_brackets[16];
+    snprintf(in_brackets, sizeof in_brackets, "(%s)", format != NULL ? format : "");
+    return gb_py.Py_VaBuildValue(in_brackets, arguments);
+}
+
+PyObject *gb_python_help(const char *function, const char *format, ...)
 {
     PyObject *callable = find_in_helper(function);
     if (callable == NULL)
         return NULL;
-    PyObject *result = gb_py.PyObject_CallFunction(callable, format, first, second);
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *tuple = tuple_of(format, arguments);
+    va_end(arguments);
+    PyObject *result = tuple != NULL ? gb_py.PyObject_Call(callable, tuple, NULL) : NULL;
+    gb_py.Py_DecRef(tuple);
     gb_py.Py_DecRef(callable);
     return result;
 }

@@ -6,6 +6,8 @@
 #ifndef GB_PYTHON_API_H
 #define GB_PYTHON_API_H
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,11 +45,13 @@ enum {
     METH_NOARGS = 4,
     METH_O = 8,
     Py_tp_call = 50,
+    Py_tp_getattro = 58,
     Py_tp_dealloc = 52,
     Py_tp_iter = 62,
     Py_tp_iternext = 63,
     Py_tp_methods = 64,
     Py_tp_free = 74,
+    Py_am_await = 77,
     Py_file_input = 257,
 };
 #define Py_TPFLAGS_DEFAULT (1u << 18)
@@ -82,9 +86,20 @@ enum {
     X(int, PyException_SetTraceback, (PyObject *, PyObject *))                                                         \
     X(PyObject *, PyObject_Type, (PyObject *))                                                                         \
     X(PyObject *, PyObject_GetAttrString, (PyObject *, const char *))                                                  \
+    X(PyObject *, PyObject_GetAttr, (PyObject *, PyObject *))                                                          \
+    X(PyObject *, PyObject_GenericGetAttr, (PyObject *, PyObject *))                                                   \
     X(int, PyObject_SetAttrString, (PyObject *, const char *, PyObject *))                                             \
     X(PyObject *, PyObject_CallFunctionObjArgs, (PyObject *, ...))                                                     \
+    X(PyObject *, PyObject_Call, (PyObject *, PyObject *, PyObject *))                                                 \
+    X(PyObject *, PyObject_CallMethodObjArgs, (PyObject *, PyObject *, ...))                                           \
+    X(PyObject *, PyCFunction_NewEx, (PyMethodDef *, PyObject *, PyObject *))                                          \
+    X(PyObject *, Py_VaBuildValue, (const char *, va_list))                                                            \
     X(PyObject *, PyObject_CallFunction, (PyObject *, const char *, ...))                                              \
+    X(int, PyObject_IsTrue, (PyObject *))                                                                              \
+    X(PyObject *, PySequence_List, (PyObject *))                                                                       \
+    X(PyObject *, PySequence_Tuple, (PyObject *))                                                                      \
+    X(PyObject *, PyMemoryView_FromObject, (PyObject *))                                                               \
+    X(PyObject *, PyBytes_FromObject, (PyObject *))                                                                    \
     X(int, PyObject_IsInstance, (PyObject *, PyObject *))                                                              \
     X(PyObject *, PyObject_GetIter, (PyObject *))                                                                      \
     X(PyObject *, PyIter_Next, (PyObject *))                                                                           \
@@ -94,13 +109,17 @@ enum {
     X(int, PyArg_ParseTuple, (PyObject *, const char *, ...))                                                          \
     X(int, PyArg_ParseTupleAndKeywords, (PyObject *, PyObject *, const char *, char **, ...))                          \
     X(PyObject *, PyDict_New, (void))                                                                                  \
+    X(PyObject *, PyDict_GetItemWithError, (PyObject *, PyObject *))                                                   \
     X(PyObject *, PyDict_Copy, (PyObject *))                                                                           \
     X(int, PyDict_SetItem, (PyObject *, PyObject *, PyObject *))                                                       \
     X(int, PyDict_SetItemString, (PyObject *, const char *, PyObject *))                                               \
     X(PyObject *, PyList_New, (Py_ssize_t))                                                                            \
     X(Py_ssize_t, PyList_Size, (PyObject *))                                                                           \
     X(PyObject *, PyList_GetItem, (PyObject *, Py_ssize_t))                                                            \
+    X(int, PyList_SetItem, (PyObject *, Py_ssize_t, PyObject *))                                                       \
     X(int, PyList_Append, (PyObject *, PyObject *))                                                                    \
+    X(PyObject *, PyTuple_New, (Py_ssize_t))                                                                           \
+    X(int, PyTuple_SetItem, (PyObject *, Py_ssize_t, PyObject *))                                                      \
     X(Py_ssize_t, PyTuple_Size, (PyObject *))                                                                          \
     X(PyObject *, PyTuple_GetItem, (PyObject *, Py_ssize_t))                                                           \
     X(PyObject *, PyBytes_FromStringAndSize, (const char *, Py_ssize_t))                                               \
@@ -108,6 +127,8 @@ enum {
     X(PyObject *, PyUnicode_DecodeLatin1, (const char *, Py_ssize_t, const char *))                                    \
     X(PyObject *, PyUnicode_AsLatin1String, (PyObject *))                                                              \
     X(const char *, PyUnicode_AsUTF8AndSize, (PyObject *, Py_ssize_t *))                                               \
+    X(PyObject *, PyUnicode_DecodeUTF8, (const char *, Py_ssize_t, const char *))                                      \
+    X(PyObject *, PyUnicode_InternFromString, (const char *))                                                          \
     X(PyObject *, PyUnicode_FromString, (const char *))                                                                \
     X(void, PyUnicode_InternInPlace, (PyObject **))                                                                    \
     X(PyObject *, PyBool_FromLong, (long))                                                                             \
@@ -118,15 +139,20 @@ enum {
 
 // X(name): present from some version on; NULL before.
 #define GB_PYTHON_OPTIONAL(X)                                                                                          \
+    X(int, PyIter_Send, (PyObject *, PyObject *, PyObject **))                                                         \
+    X(int, PyDict_GetItemRef, (PyObject *, PyObject *, PyObject **))                                                   \
     X(PyObject *, PyErr_GetRaisedException, (void))                                                                    \
     X(PyObject *, PyList_GetItemRef, (PyObject *, Py_ssize_t))
 
 // X(name): variables that hold an object; gb_py has the variable's address.
 #define GB_PYTHON_EXCEPTIONS(X)                                                                                        \
+    X(PyExc_AttributeError)                                                                                            \
     X(PyExc_AssertionError)                                                                                            \
     X(PyExc_BaseException)                                                                                             \
     X(PyExc_ConnectionResetError)                                                                                      \
     X(PyExc_OSError)                                                                                                   \
+    X(PyExc_KeyError)                                                                                                  \
+    X(PyExc_StopIteration)                                                                                             \
     X(PyExc_RuntimeError)                                                                                              \
     X(PyExc_TypeError)                                                                                                 \
     X(PyExc_ValueError)
@@ -163,9 +189,9 @@ int gb_python_bind(void *library, char *error, size_t size);
 // Runs a module of the helper, by its source. 0, or -1: gb_failure says why.
 int gb_python_module(const char *name, const char *source);
 
-// Calls a function of the helper's modules with up to two arguments, as the format says
-// (PyObject_CallFunction's; NULL: none); a new reference, or NULL with the exception set.
-PyObject *gb_python_help(const char *function, const char *format, const void *first, const void *second);
+// Calls a function of the helper's modules with arguments as the format says
+// (Py_BuildValue's; NULL: none); a new reference, or NULL with the exception set.
+PyObject *gb_python_help(const char *function, const char *format, ...);
 
 // What failed last, for people; never NULL. It stays good until the next failure.
 const char *gb_failure(void);
@@ -177,6 +203,12 @@ PyObject *gb_python_take_exception(void);
 // Item i of a list: a new reference, or NULL with the exception set. Borrowed ones are
 // not safe without the GIL.
 PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i);
+
+// What `dict` has for a key: a new reference, or NULL, without an exception if there is nothing.
+PyObject *gb_python_dict_item(PyObject *dict, PyObject *key);
+
+// Does the type of an object say that it is this very type? Not: one derived from it.
+bool gb_python_is_exactly(PyObject *object, PyObject *type);
 
 // Makes a type whose instances have `size` bytes of their own behind the object
 // header, at gb_python_own(). A new reference, or NULL with the exception set.

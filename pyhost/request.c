@@ -35,6 +35,22 @@ struct gb_request *gb_request_here(void)
     return here;
 }
 
+int gb_request_head(struct gb_claim *c, uint8_t **variables)
+{
+    size_t size;
+    uint32_t used, head = UINT32_MAX;
+    if (gb_reader_used(&c->request, &used) && used >= sizeof head)
+        memcpy(&head, c->request.bytes, sizeof head); // a stream's head begins at its pipe's beginning
+    else
+        used = 0;
+    if (head <= used)
+        return gb_claim_head(c, variables, &size);
+    PyThreadState *state = gb_py.PyEval_SaveThread();
+    int result = gb_claim_head(c, variables, &size);
+    gb_py.PyEval_RestoreThread(state);
+    return result;
+}
+
 PyObject *gb_handle_new(PyTypeObject *type, struct gb_request *r)
 {
     PyObject *instance = gb_py.PyType_GenericAlloc(type, 0);

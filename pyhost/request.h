@@ -49,6 +49,10 @@ struct gb_request *gb_request_here(void);
 // This thread's, or NULL if it has never served a request.
 struct gb_request *gb_request_of_thread(void);
 
+// Reads the head of a claimed request, as gb_claim_head does; the GIL is held, and given up
+// if the head is not there whole.
+int gb_request_head(struct gb_claim *c, uint8_t **variables);
+
 // An object of a request knows the request by its serial.
 struct gb_handle {
     struct gb_request *request;

@@ -108,7 +108,7 @@ static void decide(PyObject *before, bool forced)
     }
     template.forkable = forced || *wrong == '\0';
     if (template.forkable) {
-        gb_py.Py_DecRef(gb_python_help("freeze", NULL, NULL, NULL));
+        gb_py.Py_DecRef(gb_python_help("freeze", NULL));
         gb_py.PyErr_Clear();
     }
     gb_leave_flush(); // or each worker would write what is still in a buffer
@@ -175,7 +175,7 @@ void gb_template_main(int control, const struct gb_packet *request)
     const char *wrong = gb_guard_start(control);
     if (wrong != NULL)
         gb_worker_fail(GB_EXIT_HOST, wrong);
-    PyObject *before = gb_python_help("opened", NULL, NULL, NULL);
+    PyObject *before = gb_python_help("opened", NULL);
     gb_py.PyErr_Clear();
     gb_worker_import(request);
     gb_guard_stop();

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "application.h"
+#include "asgi.h"
 #include "control.h"
 #include "crew.h"
 #include "drain.h"
@@ -34,6 +36,7 @@ static struct {
     struct gb_segment segment;
     int evidence; // descriptor of its file, until that is taken over
     struct gb_worker_settings settings;
+    struct gb_application application;
     struct gb_packet packet; // the main thread's until the watcher starts, then the watcher's
 } worker = {.control = -1, .segment = {.doorbell = -1}, .evidence = -1};
 
@@ -92,7 +95,7 @@ static void *watch(void *unused)
         if (worker.packet.message.kind == GB_MSG_STOPPING)
             gb_drain_tell();
         else if (worker.packet.message.kind == GB_MSG_DRAIN)
-            gb_crew_drain(&worker.segment);
+            gb_drain_begin(&worker.segment);
         else if (worker.packet.message.kind == GB_MSG_STACKS)
             gb_evidence_ask(worker.control);
         gb_packet_drop(&worker.packet);
@@ -150,6 +153,8 @@ static const char *read_settings(const struct gb_packet *p)
         .application = keep(gb_packet_setting(p, "application")),
         .chdir = keep(gb_packet_setting(p, "chdir")),
         .interface = keep(gb_packet_setting(p, "interface")),
+        .loop = keep(gb_packet_setting(p, "loop")),
+        .lifespan = keep(gb_packet_setting(p, "lifespan")),
         .threads = (unsigned)n,
         .multiprocess = multiprocess != NULL && strcmp(multiprocess, "1") == 0,
     };
@@ -239,12 +244,23 @@ void gb_worker_begin(const char *name)
         gb_worker_fail(GB_EXIT_HOST, "pthread_atfork failed");
 }
 
+_Noreturn static void fail_to_start(void)
+{
+    gb_leave_flush();
+    gb_worker_fail(GB_EXIT_IMPORT, gb_failure());
+}
+
+static bool is_asgi(void)
+{
+    return worker.application.interface == GB_INTERFACE_ASGI;
+}
+
 static void import_application(void)
 {
-    if (gb_wsgi_prepare(&worker.settings) != 0) {
-        gb_leave_flush();
-        gb_worker_fail(GB_EXIT_IMPORT, gb_failure());
-    }
+    if (gb_application_load(&worker.application, &worker.settings) != 0)
+        fail_to_start();
+    if ((is_asgi() ? gb_asgi_prepare : gb_wsgi_prepare)(&worker.settings, &worker.application) != 0)
+        fail_to_start();
     if (worker.segment.left)
         gb_leave_fork(NULL); // the import forked, and its child came back here
     gb_signals_hold();
@@ -256,12 +272,22 @@ void gb_worker_import(const struct gb_packet *settings)
     import_application();
 }
 
+// The name of the loop; WSGI has none.
+static const char *start_loop(void)
+{
+    const char *name = is_asgi() ? gb_asgi_start(&worker.segment) : "";
+    if (name == NULL)
+        fail_to_start();
+    return name;
+}
+
 _Noreturn static void serve(void)
 {
-    struct gb_message ready = {.kind = GB_MSG_READY};
-    if (!gb_send(worker.control, &ready, NULL, -1))
+    const char *loop = start_loop();
+    struct gb_message ready = {.kind = GB_MSG_READY, .a = worker.application.interface, .size = (uint32_t)strlen(loop)};
+    if (!gb_send(worker.control, &ready, loop, -1))
         _exit(0);
-    fail_if(gb_crew_run(&worker.segment, worker.settings.threads));
+    fail_if(is_asgi() ? gb_asgi_run(&worker.segment) : gb_crew_run(&worker.segment, worker.settings.threads));
     gb_leave();
 }
 
@@ -284,7 +310,7 @@ void gb_worker_forked(void)
     fail_if(set_up());
     fail_if(start_watcher());
     gb_evidence_start(worker.evidence);
-    gb_py.Py_DecRef(gb_python_help("reseed", NULL, NULL, NULL));
+    gb_py.Py_DecRef(gb_python_help("reseed", NULL));
     gb_py.PyErr_Clear();
     serve();
 }

@@ -13,7 +13,9 @@
 struct gb_worker_settings {
     const char *application; // "package.module:attribute"
     const char *chdir;       // directory to import from; empty: where we are
-    const char *interface;   // "wsgi"
+    const char *interface;   // "auto", "wsgi", "asgi", "asgi2"
+    const char *loop;        // of ASGI: "auto", "asyncio", "uvloop"
+    const char *lifespan;    // of ASGI: "auto", "on", "off"
     unsigned threads;        // request threads, at least 1
     bool multiprocess;       // there are other workers
 };
@@ -21,7 +23,7 @@ struct gb_worker_settings {
 // Exit codes of zygote and worker; the front passes them on.
 enum {
     GB_EXIT_HOST = 1,   // the host itself could not go on
-    GB_EXIT_IMPORT = 3, // the application could not be imported
+    GB_EXIT_IMPORT = 3, // the application could not be imported, or did not start
 };
 
 // What a process that zygote or template has forked does first: it becomes the one of this

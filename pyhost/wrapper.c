@@ -5,7 +5,7 @@ static PyObject *wrapper;
 bool gb_wrapper_prepare(void)
 {
     if (wrapper == NULL)
-        wrapper = gb_python_help("file_wrapper", NULL, NULL, NULL);
+        wrapper = gb_python_help("file_wrapper", NULL);
     return wrapper != NULL;
 }
 
@@ -27,7 +27,7 @@ enum gb_wrapped gb_wrapper_file(PyObject *returned, int *fd, struct gb_file *pie
 {
     if (!is_wrapper(returned))
         return GB_IS_NONE;
-    PyObject *found = gb_python_help("sendable", "O", returned, NULL);
+    PyObject *found = gb_python_help("sendable", "O", returned);
     if (found == NULL)
         return GB_FAILED;
     enum gb_wrapped is = GB_IS_NONE;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "application.h"
 #include "environ.h"
 #include "errors.h"
 #include "input.h"
@@ -13,57 +14,13 @@
 
 static PyObject *application;
 
-// Keeps the text of a Python exception as the failure.
-static int raised(const char *what)
-{
-    PyObject *exception = gb_python_take_exception();
-    PyObject *reported = exception != NULL ? gb_python_help("report", "sO", "", exception) : NULL;
-    gb_py.PyErr_Clear();
-    gb_py.Py_DecRef(reported);
-    gb_py.Py_DecRef(exception);
-    gb_failed(what);
-    return -1;
-}
-
-// The helper's load returns the application, or a str that says why there is none.
-static int load(const struct gb_worker_settings *s)
-{
-    PyObject *loaded = gb_python_help("load", "ss", s->application, s->chdir);
-    if (loaded == NULL)
-        return raised("the application could not be loaded");
-    if (gb_py.PyObject_IsInstance(loaded, gb_py.PyUnicode_Type) == 1) {
-        const char *text = gb_py.PyUnicode_AsUTF8AndSize(loaded, NULL);
-        gb_py.PyErr_Clear();
-        gb_failed(text != NULL ? text : "the application could not be loaded");
-        gb_py.Py_DecRef(loaded);
-        return -1;
-    }
-    application = loaded;
-    return 0;
-}
-
-int gb_wsgi_prepare(const struct gb_worker_settings *s)
+int gb_wsgi_prepare(const struct gb_worker_settings *s, const struct gb_application *a)
 {
     if (!gb_input_prepare() || !gb_start_response_prepare() || !gb_environ_prepare(s))
-        return raised("the host's own objects could not be made");
-    return load(s);
-}
-
-// Reads the head; without the GIL if it is not there whole.
-static int read_head(struct gb_claim *c, uint8_t **variables)
-{
-    size_t size;
-    uint32_t used, head = UINT32_MAX;
-    if (gb_reader_used(&c->request, &used) && used >= sizeof head)
-        memcpy(&head, c->request.bytes, sizeof head); // a stream's head begins at its pipe's beginning
-    else
-        used = 0;
-    if (head <= used)
-        return gb_claim_head(c, variables, &size);
-    PyThreadState *state = gb_py.PyEval_SaveThread();
-    int result = gb_claim_head(c, variables, &size);
-    gb_py.PyEval_RestoreThread(state);
-    return result;
+        return gb_application_raised("the host's own objects could not be made");
+    application = a->callable;
+    gb_py.Py_IncRef(application);
+    return 0;
 }
 
 static void begin(struct gb_request *r, struct gb_claim *c, const uint8_t *variables)
@@ -121,7 +78,7 @@ void gb_wsgi_run(struct gb_claim *c)
 {
     uint8_t *variables;
     struct gb_request *r = gb_request_here();
-    if (r == NULL || read_head(c, &variables) != 0) {
+    if (r == NULL || gb_request_head(c, &variables) != 0) {
         gb_py.PyErr_Clear();
         gb_claim_finish(c, GB_ABORTED);
         return;

@@ -3,11 +3,12 @@
 #define GB_WSGI_H
 
 #include "claim.h"
+#include "application.h"
 #include "worker.h"
 
-// Imports the application and makes what its requests need. The GIL is held.
+// Makes what the requests of an application need, which stays the caller's. The GIL is held.
 // 0, or -1 and gb_failure says why.
-int gb_wsgi_prepare(const struct gb_worker_settings *s);
+int gb_wsgi_prepare(const struct gb_worker_settings *s, const struct gb_application *a);
 
 // Runs a claimed request and finishes the claim, whatever happens. The GIL is held
 // on entry and on return.

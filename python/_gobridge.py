@@ -168,12 +168,15 @@ class Wrong(Exception):
     """Why there is no application to run; its text is for the user."""
 
 
-def load(spec, directory):
-    """The application that spec names, or a str that says why there is none."""
+def load(spec, directory, interface):
+    """The application that spec names, with its interface (wsgi, asgi, asgi2), or a str that says why there is none.
+
+    interface may be auto: then it is told by how the application is called.
+    """
     pid = os.getpid()
     try:
         enter(directory, spec)
-        return find(spec)
+        return find(spec, interface)
     except Wrong as wrong:
         return sayable(str(wrong))
     except BaseException as error:  # pylint: disable=broad-except
@@ -206,16 +209,15 @@ def enter(directory, spec):
     sys.argv = ["gobridge", spec]
 
 
-def find(spec):
+def find(spec, interface):
     name, attribute = split(spec)
     module = imported(name, spec)
     if not attribute:
         attribute = next((a for a in ("application", "app") if hasattr(module, a)), "application")
     found = looked_up(module, attribute, spec)
     if not callable(found):
-        raise Wrong(f"{spec}: {attribute} is of type {type(found).__name__} and cannot be called; a WSGI application can")
-    check_call(found, attribute, spec)
-    return found
+        raise Wrong(f"{spec}: {attribute} is of type {type(found).__name__} and cannot be called; an application can")
+    return found, interface_of(found, interface, attribute, spec)
 
 
 def split(spec):
@@ -236,17 +238,64 @@ def as_module(path):
     return os.path.normpath(os.path.join(folder, name)).replace("/", ".")
 
 
-def check_call(found, attribute, spec):
-    """Refuse what can be called, but not as WSGI calls an application."""
-    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(getattr(type(found), "__call__", None)):
-        raise Wrong(f"{spec}: {attribute} is an ASGI application (its call is async), and this is the WSGI interface")
+# ---- Its interface.
+
+# How each interface calls an application.
+CALLS = {
+    "wsgi": ("environ", "start_response"),
+    "asgi": ("scope", "receive", "send"),
+    "asgi2": ("scope",),
+}
+
+
+def interface_of(found, wanted, attribute, spec):
+    """The interface of an application; the wanted one, if it can be called so."""
+    if wanted == "auto":
+        return detected(found, attribute, spec)
+    if wanted == "wsgi" and is_async(found):
+        raise Wrong(f"{spec}: {attribute} is an ASGI application (its call is async), and --interface is wsgi")
+    why_not = unfit(found, wanted)
+    if why_not:
+        names = " and ".join(CALLS[wanted]) if wanted != "asgi" else "scope, receive and send"
+        raise Wrong(f"{spec}: {attribute} cannot be called with {names} ({why_not}), as --interface {wanted} wants" + made(attribute, spec))
+    return wanted
+
+
+def detected(found, attribute, spec):
+    """What its call tells: an async one is ASGI's; else how many arguments it takes."""
+    if is_async(found):
+        why_not = unfit(found, "asgi")
+        if why_not:
+            raise Wrong(f"{spec}: {attribute} is async, but cannot be called with scope, receive and send ({why_not})" + made(attribute, spec))
+        return "asgi"
+    for interface in ("wsgi", "asgi", "asgi2"):  # what takes any arguments is WSGI
+        if not unfit(found, interface):
+            return interface
+    raise Wrong(f"{spec}: {attribute} can be called neither with environ and start_response (WSGI), nor with scope, receive and send "
+                f"(ASGI) ({unfit(found, 'wsgi')})" + made(attribute, spec))
+
+
+def made(attribute, spec):
+    return f": if it makes the application, write {spec}()" if not attribute.endswith(")") else ""
+
+
+def is_async(found):
+    """Does a call return a coroutine, as far as can be told?"""
+    calls = [found] if inspect.isfunction(found) or inspect.ismethod(found) else [found, getattr(type(found), "__call__", None)]
+    if inspect.isclass(found):
+        return hasattr(found, "__await__")
+    return any(inspect.iscoroutinefunction(call) or getattr(call, "_is_coroutine", None) is not None for call in calls)
+
+
+def unfit(found, interface):
+    """Why a call of this interface does not go with its signature; empty if it does, or nobody knows."""
     try:
-        inspect.signature(found, follow_wrapped=False).bind("environ", "start_response")
+        inspect.signature(found, follow_wrapped=False).bind(*CALLS[interface])
     except TypeError as error:
-        made = f": if it makes the application, write {spec}()" if not attribute.endswith(")") else ""
-        raise Wrong(f"{spec}: {attribute} cannot be called with environ and start_response ({error}){made}") from None
+        return str(error)
     except Exception:  # pylint: disable=broad-except
-        return  # it does not say how it is called
+        pass  # it does not say how it is called
+    return ""
 
 
 # ---- Its module.

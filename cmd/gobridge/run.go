@@ -192,7 +192,7 @@ func (v *service) startBridge() (started bool, err error) {
 	go func() {
 		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
-			Application: s.application, Dir: s.chdir,
+			Application: s.application, Dir: s.chdir, Interface: s.iface, Loop: s.loop, Lifespan: s.lifespan,
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Spin: s.spins(),
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
 			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Concurrency: s.concurrency, Log: v.log,
@@ -241,8 +241,12 @@ func (s *settings) forServer() (serve.Settings, error) {
 
 func (v *service) readyLine() string {
 	s, i := v.settings, v.interpreter
+	each := plural(s.threads, "thread")
+	if loop := v.bridge.Loop(); loop != "" {
+		each = "1 " + loop + " loop"
+	}
 	return fmt.Sprintf("gobridge %s serves %s on %s with Python %s (%s, %s host), %s of %s", version, s.application,
-		strings.Join(v.urls, ", "), i.Version, i.Path, v.host, plural(s.workers, "worker"), plural(s.threads, "thread"))
+		strings.Join(v.urls, ", "), i.Version, i.Path, v.host, plural(s.workers, "worker"), each)
 }
 
 func plural(n int, what string) string {

@@ -22,6 +22,9 @@ type settings struct {
 	workers  int // 0: auto
 	threads  int
 	preload  string
+	iface    string
+	loop     string
+	lifespan string
 	reactors int // 0: auto
 	spin     string
 
@@ -74,6 +77,12 @@ var table = []setting{
 		func(s *settings) any { return &s.workers }},
 	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread",
 		func(s *settings) any { return &s.threads }},
+	{"interface", "", "auto", choice(bridge.Interfaces...), "how the application is called; auto: told by its signature",
+		func(s *settings) any { return &s.iface }},
+	{"loop", "", "auto", choice(bridge.Loops...), "event loop of ASGI workers; auto: uvloop if the application's environment has it, else asyncio",
+		func(s *settings) any { return &s.loop }},
+	{"lifespan", "", "auto", choice(bridge.Lifespans...), "tell an ASGI application of its start and end; auto: unless it raises an exception; on: it must not",
+		func(s *settings) any { return &s.lifespan }},
 	{"preload", "", string(bridge.PreloadAuto), choice(bridge.Preloads()...), "import the application once and fork the workers from it; auto: unless the import leaves something behind that a fork would break",
 		func(s *settings) any { return &s.preload }},
 	{"reactors", "", "auto", number(1, pyhost.MaxReactors).orAuto(), "threads that serve the connections; auto: one for every 8 CPUs",

@@ -74,7 +74,7 @@ func (b *buffer) len() int      { return b.to - b.from }
 func (c *conn) open(n *newcomer) {
 	l := n.listener
 	c.fd, c.phase, c.counted = n.fd, idle, n.counted
-	c.peer = bridge.Peer{ServerName: l.serverName, ServerPort: l.serverPort, Scheme: "http"}
+	c.peer = bridge.Peer{ServerName: l.serverName, ServerPort: l.serverPort, Scheme: "http", Socket: l.path}
 	if n.remote.IsValid() {
 		c.peer.RemoteAddr = n.remote.Addr().String()
 		c.peer.RemotePort = strconv.Itoa(int(n.remote.Port()))
@@ -117,6 +117,7 @@ func (c *conn) event(events uint32) {
 	}
 	if events&unix.EPOLLRDHUP != 0 {
 		c.half = true
+		c.hangUp()
 	}
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
 		c.readable = true
@@ -126,6 +127,14 @@ func (c *conn) event(events uint32) {
 		c.write()
 	}
 	c.read()
+}
+
+// hangUp tells the application of a FIN behind its request: the client has probably left,
+// though it gets its answer if it has not.
+func (c *conn) hangUp() {
+	if w := c.work; c.phase == serving && w.begun && w.body == bodyWhole {
+		w.x.HangUp()
+	}
 }
 
 // resume goes on after the connection has used up its share of a turn.

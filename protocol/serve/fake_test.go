@@ -58,6 +58,7 @@ type call struct {
 	bodyLength     int64
 
 	client  bridge.Client // nil once it has left
+	hungUp  chan struct{} // closed when the client sends nothing more
 	closed  bool
 	queued  bool // among the news
 	in      []byte
@@ -84,7 +85,7 @@ func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) bo
 	if p.limit > 0 && p.live.Load() >= p.limit {
 		return false
 	}
-	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0}
+	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0, hungUp: make(chan struct{})}
 	c.cond = sync.NewCond(&c.mu)
 	c.peer, c.root = *r.Peer, r.Root
 	for _, f := range r.Fields {
@@ -363,6 +364,8 @@ func (x *fakeExchange) State() bridge.State {
 	}
 	return c.state
 }
+
+func (x *fakeExchange) HangUp() { close(x.call.hungUp) }
 
 func (x *fakeExchange) Leave() {
 	c := x.call

@@ -61,6 +61,7 @@ func (x *instantExchange) Head() *bridge.ResponseHead { return &x.port.head }
 func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
 func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
 func (*instantExchange) File() (bridge.File, bool)    { return bridge.File{}, false }
+func (x *instantExchange) HangUp()                    {}
 func (x *instantExchange) Leave()                     {}
 func (x *instantExchange) State() bridge.State {
 	if len(x.left) > 0 {

@@ -57,13 +57,13 @@ func TestClientsThatGo(t *testing.T) {
 	})
 }
 
-// A FIN in the middle of what a request needs ends it; a FIN behind it does not.
+// A FIN in the middle of what a request needs ends it; of one behind it the application is
+// told, and it is answered.
 func TestHalfClose(t *testing.T) {
 	withReactors(t, func(t *testing.T, reactors int) {
-		release := make(chan struct{})
 		s := start(t, reactors, func(c *call) {
 			if c.target == "/later" {
-				<-release
+				<-c.hungUp
 				c.target = "/hello"
 			}
 			demo(c)
@@ -72,7 +72,12 @@ func TestHalfClose(t *testing.T) {
 		c.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
 		eventually(t, "the request", func() bool { return s.begun() == 1 })
 		c.finish()
-		time.AfterFunc(50*time.Millisecond, func() { close(release) })
+		c.want("GET", 200, "hello")
+		c.wantEnd()
+		c = s.dial(t)
+		c.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.finish() // behind both
+		c.want("GET", 200, "hello")
 		c.want("GET", 200, "hello")
 		c.wantEnd()
 

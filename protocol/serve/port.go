@@ -28,6 +28,7 @@ type Exchange interface {
 	Advance(n int)
 	File() (bridge.File, bool)
 	State() bridge.State
+	HangUp()
 	Leave()
 }
 

@@ -141,6 +141,9 @@ func (c *conn) begin() bool {
 		return false
 	}
 	w.begun = true
+	if c.half {
+		c.hangUp()
+	}
 	c.awaitBody()
 	return true
 }

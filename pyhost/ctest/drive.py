@@ -114,7 +114,7 @@ class Zygote:
         self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stderr=self.stderr)
         theirs.close()
         helper = os.memfd_create("helper")
-        for module in ("_gobridge", "_gobridge_preload", "_gobridge_evidence"):
+        for module in ("_gobridge", "_gobridge_preload", "_gobridge_evidence", "_gobridge_asgi"):
             with open(f"{HERE}/../../python/{module}.py", "rb") as source:
                 os.write(helper, module.encode() + b"\0" + source.read() + b"\0")
         send(self.sock, BOOT, payload=settings(library=library if host == "embedded" else "", program=python),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "../application.h"
 #include "../control.h"
 #include "../python_api.h"
 #include "../wsgi.h"
@@ -47,8 +48,12 @@ SHOWN const char *test_open(const char *helper, const char *application, const c
 {
     static char error[256];
     static struct gb_worker_settings settings;
-    settings =
-        (struct gb_worker_settings){.application = application, .chdir = directory, .interface = "wsgi", .threads = 1};
+    settings = (struct gb_worker_settings){.application = application,
+                                           .chdir = directory,
+                                           .interface = "wsgi",
+                                           .loop = "auto",
+                                           .lifespan = "auto",
+                                           .threads = 1};
     if (front.base == NULL) {
         front_open(&front, &segment);
         gb_claim_open(&claim, &segment);
@@ -58,7 +63,9 @@ SHOWN const char *test_open(const char *helper, const char *application, const c
         if (gb_python_module("_gobridge", helper) != 0)
             return gb_failure();
     }
-    return gb_wsgi_prepare(&settings) != 0 ? gb_failure() : NULL;
+    struct gb_application loaded;
+    return gb_application_load(&loaded, &settings) != 0 || gb_wsgi_prepare(&settings, &loaded) != 0 ? gb_failure()
+                                                                                                    : NULL;
 }
 
 static void reset_stream(void)

@@ -7,6 +7,11 @@
  * sleeps. The worker may be killed at any step. Bytes are their place and the use they belong to.
  *
  * News reach the reactor (news.pml), and a hint its worker (claim.pml).
+ *
+ * With LOOP the worker is an event loop, which must not sleep on a bell: it asks for news
+ * of the stream instead. They reach it as hints do, by a flag and a look behind it
+ * (news.pml). And the application may wait for the client to leave, when it has the whole
+ * body; there the client does so, by a FIN.
  */
 
 #define SIZE 2       /* of a pipe */
@@ -26,6 +31,10 @@
 byte state;
 bool body_end_flag;
 bool closed_flag;
+#ifdef LOOP
+bool left_flag;     /* the client sends nothing more */
+bool to_worker;     /* news of the stream for the worker */
+#endif
 bool listening;     /* the worker's thread has read the bell, */
 bool rung;          /* and it was rung since: the bell itself matters only by being another */
 bool finished;      /* outcome */
@@ -106,6 +115,9 @@ reuse:
             finished = false; signalled = false; news = false;
             arrived = 0; sent = 0; got = 0;
             left = false; blocked = false; done = false; told = false;
+#ifdef LOOP
+            left_flag = false; to_worker = false;
+#endif
             if
             :: expect = false
             :: expect = true
@@ -139,6 +151,9 @@ reuse:
         fi;
         goto at_write
     :: atomic { blocked && !left -> goto at_read }      /* the client takes bytes again */
+#ifdef LOOP
+    :: atomic { state != FREE && !left && arrived == LENGTH && !left_flag -> goto left_set } /* its FIN */
+#endif
     :: atomic { state != FREE && !left && !ending ->    /* the client leaves */
             left = true; blocked = false; told = false; arrived = 0; sent = 0; got = 0;
             if
@@ -156,6 +171,17 @@ reuse:
         }
     :: atomic { !ending -> ending = true; goto at_turn }
     fi;
+
+#ifdef LOOP
+left_set:
+    left_flag = true;
+    then = TO_TURN;
+#ifdef MUTANT_LEFT_WITHOUT_WAKE
+    goto at_turn;
+#else
+    goto at_wake_reader;
+#endif
+#endif
 
 closed_set:
     closed_flag = true;
@@ -277,6 +303,14 @@ wake_bell:
         rung = listening;
 #endif
         in_futex = false
+#ifdef LOOP
+#ifdef MUTANT_CLOSE_WITHOUT_WAKE
+    :: wakes == NEWS && !left ->
+#else
+    :: wakes == NEWS ->
+#endif
+        to_worker = true
+#endif
     :: else
     fi;
     atomic { n = 0; i = 0; wakes = 0;
@@ -292,6 +326,9 @@ free:
     atomic { state = FREE; arrived = 0; sent = 0; got = 0; left = false; blocked = false; done = false; told = false;
         q_base = BEGIN; q_write = BEGIN; q_read = BEGIN; p_base = BEGIN; p_write = BEGIN; p_read = BEGIN;
         q[0] = OLD_BYTE; q[1] = OLD_BYTE; p[0] = OLD_BYTE; p[1] = OLD_BYTE; signalled = false; expect = false; finished = false;
+#ifdef LOOP
+        left_flag = false; to_worker = false;
+#endif
         goto at_turn }
 }
 
@@ -313,6 +350,9 @@ at_application:
     :: !over -> goto at_read
     :: said < LENGTH -> goto at_write
     :: said == LENGTH -> goto at_finish
+#ifdef LOOP
+    :: over -> goto at_client_wait
+#endif
     fi;
 
 at_read:
@@ -322,8 +362,12 @@ at_read:
         b = q_base; /* one load of {base, write} */
         if
         :: n == 0 -> b = 0; goto at_read_wait
+#ifdef LOOP /* takes all there is */
+        :: n > 0
+#else
         :: n > 0 -> n = 1
         :: n > 1
+#endif
         fi;
 #ifndef MUTANT_READ_BEFORE_COPY
         i = 0;
@@ -364,6 +408,40 @@ request_read:
     goto at_application;
 
 at_read_wait:
+#ifdef LOOP
+    q_reader_waits = NEWS;
+at_read_news:
+    if
+    :: expect && seen == 0 -> news = true
+    :: else
+    fi;
+#ifndef MUTANT_NO_SECOND_LOOK_OF_READER
+    n = body_end_flag + 2 * closed_flag;
+    if
+    :: q_write == q_read && n == 0
+    :: else -> goto request_woken
+    fi;
+#endif
+    atomic { to_worker -> to_worker = false };
+    goto at_read_news;
+
+    /* The application waits for the client to leave. */
+at_client_wait:
+    q_reader_waits = NEWS;
+at_client_news:
+    if
+    :: closed_flag -> goto at_finish
+    :: left_flag -> q_reader_waits = NOT; goto at_write_or_finish
+    :: else
+    fi;
+    atomic { to_worker -> to_worker = false };
+    goto at_client_news;
+at_write_or_finish:
+    if
+    :: said < LENGTH -> goto at_write
+    :: else -> goto at_finish
+    fi;
+#endif
 #ifndef MUTANT_BELL_AFTER_LOOK
     atomic { listening = true; rung = false };
 #endif
@@ -445,8 +523,12 @@ at_write:
         fi;
         if
         :: n == 0 -> goto at_write_wait
+#ifdef LOOP
+        :: n > 0
+#else
         :: n > 0 -> n = 1
         :: n > 1
+#endif
         fi;
 #ifndef MUTANT_WRITTEN_BEFORE_COPY
         i = 0;
@@ -480,6 +562,22 @@ response_written:
     goto at_application;
 
 at_write_wait:
+#ifdef LOOP
+    p_writer_waits = NEWS;
+at_write_news:
+#ifndef MUTANT_NO_SECOND_LOOK_OF_WRITER
+    if
+    :: closed_flag -> goto response_woken
+    :: else
+    fi;
+    if
+    :: BETWEEN(p_read, p_write) < SIZE -> goto response_woken
+    :: else
+    fi;
+#endif
+    atomic { to_worker -> to_worker = false };
+    goto at_write_news;
+#endif
     atomic { listening = true; rung = false };
     p_writer_waits = BELL;
 response_waits:

@@ -1,0 +1,22 @@
+// The ASGI interface (asgiref, HTTP & WebSocket 2.5, lifespan 2.0): one application, one
+// event loop in the worker's main thread, and a task for each request.
+#ifndef GB_ASGI_H
+#define GB_ASGI_H
+
+#include "application.h"
+#include "segment.h"
+#include "worker.h"
+
+// Makes what the requests of an application need, which stays the caller's, before workers
+// are forked. The GIL is held. 0, or -1 and gb_failure says why.
+int gb_asgi_prepare(const struct gb_worker_settings *s, const struct gb_application *a);
+
+// Makes the loop and has the application start (lifespan). The GIL is held. Returns the
+// loop's name, or NULL and gb_failure says why.
+const char *gb_asgi_start(struct gb_segment *s);
+
+// Serves until the worker drains and the application has shut down. The GIL is held. NULL,
+// or what was wrong before the first request was taken.
+const char *gb_asgi_run(struct gb_segment *s);
+
+#endif

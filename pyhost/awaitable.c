@@ -1,0 +1,84 @@
+#include "awaitable.h"
+
+#include <stddef.h>
+
+PyObject *gb_awaitable_self(PyObject *self)
+{
+    gb_py.Py_IncRef(self);
+    return self;
+}
+
+PyObject *gb_awaitable_send(PyObject *self, PyObject *(*step)(PyObject *))
+{
+    PyObject *yielded = step(self);
+    if (yielded == NULL && !gb_py.PyErr_Occurred())
+        gb_py.PyErr_SetObject(*gb_py.PyExc_StopIteration, gb_py._Py_NoneStruct);
+    return yielded;
+}
+
+void gb_awaitable_throw(PyObject *arguments)
+{
+    PyObject *type, *value = NULL, *traceback = NULL;
+    if (!gb_py.PyArg_ParseTuple(arguments, "O|OO", &type, &value, &traceback))
+        return;
+    if (gb_py.PyObject_IsInstance(type, *gb_py.PyExc_BaseException) != 1) {
+        gb_py.PyErr_SetObject(type, value);
+        return;
+    }
+    PyObject *kind = gb_py.PyObject_Type(type);
+    gb_py.PyErr_SetObject(kind, type);
+    gb_py.Py_DecRef(kind);
+}
+
+PyObject *gb_awaitable_return(PyObject *result)
+{
+    if (result != NULL)
+        gb_py.PyErr_SetObject(*gb_py.PyExc_StopIteration, result);
+    gb_py.Py_DecRef(result);
+    return NULL;
+}
+
+// Calls object.name(argument), or without one; a new reference.
+static PyObject *call(PyObject *object, const char *name, PyObject *argument)
+{
+    PyObject *method = gb_py.PyObject_GetAttrString(object, name);
+    PyObject *result = method != NULL ? gb_py.PyObject_CallFunctionObjArgs(method, argument, NULL) : NULL;
+    gb_py.Py_DecRef(method);
+    return result;
+}
+
+bool gb_waiting_begin(struct gb_waiting *w, PyObject *loop)
+{
+    gb_waiting_drop(w);
+    w->future = call(loop, "create_future", NULL);
+    w->iterator = w->future != NULL ? call(w->future, "__await__", NULL) : NULL;
+    return w->iterator != NULL;
+}
+
+PyObject *gb_waiting_step(struct gb_waiting *w)
+{
+    PyObject *yielded = gb_py.PyIter_Next(w->iterator);
+    if (yielded == NULL)
+        gb_waiting_drop(w);
+    return yielded;
+}
+
+void gb_waiting_wake(const struct gb_waiting *w)
+{
+    if (w->future == NULL)
+        return;
+    PyObject *done = call(w->future, "done", NULL), *set = NULL;
+    if (done != NULL && gb_py.PyObject_IsTrue(done) == 0)
+        set = call(w->future, "set_result", gb_py._Py_NoneStruct);
+    gb_py.Py_DecRef(set);
+    gb_py.Py_DecRef(done);
+    gb_py.PyErr_Clear(); // the loop is closed: nobody goes on
+}
+
+void gb_waiting_drop(struct gb_waiting *w)
+{
+    PyObject *future = w->future, *iterator = w->iterator;
+    *w = (struct gb_waiting){0};
+    gb_py.Py_DecRef(iterator);
+    gb_py.Py_DecRef(future);
+}

@@ -1,0 +1,59 @@
+// The event loop of a worker as the bridge sees it: an asyncio or uvloop loop that watches the
+// worker's doorbell. When it is rung, one turn takes the news of the streams and the hints
+// of the inbox, and calls the application for each.
+//
+// The GIL is held in all of these.
+#ifndef GB_LOOP_H
+#define GB_LOOP_H
+
+#include "bytes.h"
+#include "call.h"
+#include "scope.h"
+#include "segment.h"
+
+struct gb_loop {
+    struct gb_segment *segment;
+    PyObject *application;                // for all of these: owned
+    PyObject *loop;                       // asyncio's
+    PyObject *task_type, *task_arguments; // how a task is made that begins at once, where there is that
+    PyObject *cancelled, *coroutine_type; // asyncio.CancelledError, types.CoroutineType
+    PyObject *turn;                       // what the loop calls when a turn was not the last
+    struct gb_scope_kept *scope;
+
+    struct gb_call **of_stream; // by stream: the call that has it, with a reference
+    struct gb_call *newest;     // of those whose application has not returned, each with a reference
+    size_t calls, streams;      // how many there are of both
+
+    struct gb_exchange *spare; // that no call has
+    size_t spares;
+    struct gb_bytes out; // what goes out is put together here
+
+    uint8_t *variables; // memory for heads
+    size_t variables_room;
+    bool again;    // the loop will call `turn`
+    bool stopping; // the loop was told to stop
+};
+
+// Makes what a loop needs beside what is set in it already. False with the exception set.
+bool gb_loop_open(struct gb_loop *l, struct gb_segment *s);
+
+// What the asyncio loop is to call when the worker's doorbell is rung: a new reference.
+PyObject *gb_loop_bell(void);
+
+// This thread's loop, or NULL.
+struct gb_loop *gb_loop_here(void);
+
+// A task whose coroutine is the call: a new reference, or NULL with the exception set.
+PyObject *gb_loop_task(struct gb_loop *l, PyObject *call);
+
+// Notes that a call's application is to be called, with its stream; and that it has returned.
+void gb_loop_add(struct gb_loop *l, struct gb_call *c);
+void gb_loop_remove(struct gb_loop *l, struct gb_call *c);
+
+// Forgets who has the stream; the call may be gone then.
+void gb_loop_forget(struct gb_loop *l, uint32_t stream);
+
+// Takes an exchange back that no call has any more.
+void gb_loop_give_back(struct gb_loop *l, struct gb_exchange *x);
+
+#endif

@@ -1,0 +1,214 @@
+#include "message.h"
+
+#include <string.h>
+
+#include "layout.h"
+
+static struct {
+    PyObject *type, *status, *headers, *body, *more_body;
+} key;
+
+bool gb_message_prepare(void)
+{
+    key.type = gb_py.PyUnicode_InternFromString("type");
+    key.status = gb_py.PyUnicode_InternFromString("status");
+    key.headers = gb_py.PyUnicode_InternFromString("headers");
+    key.body = gb_py.PyUnicode_InternFromString("body");
+    key.more_body = gb_py.PyUnicode_InternFromString("more_body");
+    return key.type != NULL && key.status != NULL && key.headers != NULL && key.body != NULL && key.more_body != NULL;
+}
+
+// ---- http.response.start
+
+static bool take_status(struct gb_head *h, PyObject *message)
+{
+    PyObject *status = gb_python_dict_item(message, key.status);
+    if (status == NULL) {
+        if (gb_py.PyErr_Occurred() == NULL)
+            gb_py.PyErr_SetString(*gb_py.PyExc_KeyError, "http.response.start must have a \"status\"");
+        return false;
+    }
+    Py_ssize_t code = gb_py.PyLong_AsSsize_t(status);
+    bool raised = code == -1 && gb_py.PyErr_Occurred() != NULL, valid = !raised && code >= 200 && code <= 999;
+    if (!raised && !valid)
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the status must be a final one, from 200 to 999, not %R", status);
+    gb_py.Py_DecRef(status);
+    h->status = (unsigned)code;
+    return valid;
+}
+
+// `item` is to be bytes; what names it in the error.
+static bool text_of(PyObject *item, const char *what, char **text, Py_ssize_t *size)
+{
+    if (item != NULL && gb_py.PyObject_IsInstance(item, gb_py.PyBytes_Type) == 1)
+        return gb_py.PyBytes_AsStringAndSize(item, text, size) == 0;
+    if (gb_py.PyErr_Occurred() == NULL)
+        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "a header's %s must be bytes, not %.200R", what, item);
+    return false;
+}
+
+// `pair` is a tuple; borrowed.
+static bool take_pair(struct gb_call *c, PyObject *pair)
+{
+    char *name, *value;
+    const char *tell;
+    Py_ssize_t name_size, value_size;
+    if (gb_py.PyTuple_Size(pair) != 2) {
+        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "a header must be a pair of name and value, not %.200R", pair);
+        return false;
+    }
+    if (!text_of(gb_py.PyTuple_GetItem(pair, 0), "name", &name, &name_size) ||
+        !text_of(gb_py.PyTuple_GetItem(pair, 1), "value", &value, &value_size))
+        return false;
+    enum gb_field taken = gb_head_field(&c->exchange->head, name, (size_t)name_size, value, (size_t)value_size, &tell);
+    if (tell != NULL)
+        gb_call_log(c, "the header %s is the server's business and is left out, here and in all responses", tell);
+    return taken != GB_FIELD_WRONG;
+}
+
+static bool take_header(struct gb_call *c, PyObject *item)
+{
+    if (gb_python_is_exactly(item, gb_py.PyTuple_Type))
+        return take_pair(c, item);
+    PyObject *pair = gb_py.PySequence_Tuple(item); // a list, mostly
+    bool done = pair != NULL && take_pair(c, pair);
+    gb_py.Py_DecRef(pair);
+    return done;
+}
+
+static bool take_list(struct gb_call *c, PyObject *list)
+{
+    Py_ssize_t count = gb_py.PyList_Size(list);
+    if (count > UINT16_MAX - 8) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "there are too many headers");
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = gb_python_list_item(list, i);
+        bool done = item != NULL && take_header(c, item);
+        gb_py.Py_DecRef(item);
+        if (!done)
+            return false;
+    }
+    return count >= 0;
+}
+
+// Any iterable; none: no headers.
+static bool take_headers(struct gb_call *c, PyObject *message)
+{
+    PyObject *headers = gb_python_dict_item(message, key.headers), *list = NULL;
+    if (headers == NULL)
+        return gb_py.PyErr_Occurred() == NULL;
+    bool done;
+    if (gb_python_is_exactly(headers, gb_py.PyList_Type)) {
+        done = take_list(c, headers);
+    } else {
+        list = gb_py.PySequence_List(headers);
+        done = list != NULL && take_list(c, list);
+    }
+    gb_py.Py_DecRef(list);
+    gb_py.Py_DecRef(headers);
+    return done;
+}
+
+static enum gb_message_kind take_start(struct gb_call *c, PyObject *message)
+{
+    struct gb_exchange *x = c->exchange;
+    if (x->started) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "http.response.start was sent before");
+        return GB_MESSAGE_WRONG;
+    }
+    gb_head_reset(&x->head);
+    if (!take_status(&x->head, message) || !take_headers(c, message))
+        return GB_MESSAGE_WRONG;
+    x->started = true;
+    return GB_MESSAGE_START;
+}
+
+// ---- http.response.body
+
+// The bytes of a bytes-like object as bytes: a new reference, or NULL with the exception set.
+static PyObject *bytes_of(PyObject *body)
+{
+    PyObject *view = gb_py.PyMemoryView_FromObject(body);
+    PyObject *bytes = view != NULL ? gb_py.PyBytes_FromObject(view) : NULL;
+    gb_py.Py_DecRef(view);
+    return bytes;
+}
+
+static bool take_body(PyObject *message, struct gb_piece *piece)
+{
+    Py_ssize_t size = 0;
+    PyObject *body = gb_python_dict_item(message, key.body);
+    if (body == NULL) {
+        piece->data = "";
+        return gb_py.PyErr_Occurred() == NULL;
+    }
+    if (!gb_python_is_exactly(body, gb_py.PyBytes_Type)) {
+        PyObject *bytes = bytes_of(body);
+        gb_py.Py_DecRef(body);
+        if ((body = bytes) == NULL)
+            return false;
+    }
+    if (gb_py.PyBytes_AsStringAndSize(body, (char **)&piece->data, &size) != 0) {
+        gb_py.Py_DecRef(body);
+        return false;
+    }
+    piece->owner = body;
+    piece->size = (size_t)size;
+    return true;
+}
+
+// -1: an exception is set.
+static int take_more(PyObject *message)
+{
+    PyObject *more = gb_python_dict_item(message, key.more_body);
+    if (more == NULL)
+        return gb_py.PyErr_Occurred() != NULL ? -1 : 0;
+    int yes = gb_py.PyObject_IsTrue(more);
+    gb_py.Py_DecRef(more);
+    return yes;
+}
+
+static enum gb_message_kind take_piece(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    *piece = (struct gb_piece){0};
+    if (!c->exchange->started) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "http.response.body was sent before http.response.start");
+        return GB_MESSAGE_WRONG;
+    }
+    int more = take_more(message);
+    if (more < 0 || !take_body(message, piece))
+        return GB_MESSAGE_WRONG;
+    piece->last = more == 0;
+    return GB_MESSAGE_BODY;
+}
+
+// ---- Either.
+
+static bool is(const char *text, Py_ssize_t size, const char *name)
+{
+    return (size_t)size == strlen(name) && memcmp(text, name, (size_t)size) == 0;
+}
+
+enum gb_message_kind gb_message_take(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    Py_ssize_t size;
+    if (gb_py.PyObject_IsInstance(message, gb_py.PyDict_Type) != 1) {
+        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "send takes a dict, not %.200R", message);
+        return GB_MESSAGE_WRONG;
+    }
+    PyObject *type = gb_python_dict_item(message, key.type);
+    const char *text = type != NULL ? gb_py.PyUnicode_AsUTF8AndSize(type, &size) : NULL;
+    enum gb_message_kind kind = GB_MESSAGE_WRONG;
+    if (text != NULL && is(text, size, "http.response.body"))
+        kind = take_piece(c, message, piece);
+    else if (text != NULL && is(text, size, "http.response.start"))
+        kind = take_start(c, message);
+    else if (text != NULL)
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "send does not know messages of type %R", type);
+    else if (gb_py.PyErr_Occurred() == NULL)
+        gb_py.PyErr_SetString(*gb_py.PyExc_KeyError, "a message must have a \"type\"");
+    gb_py.Py_DecRef(type);
+    return kind;
+}

@@ -1,0 +1,23 @@
+// send: the messages of an ASGI application, written into the stream's response pipe.
+#ifndef GB_SEND_H
+#define GB_SEND_H
+
+#include "call.h"
+
+// Makes the types. False with the exception set.
+bool gb_send_prepare(void);
+
+// send, bound to a call: a new reference, or NULL with the exception set.
+PyObject *gb_send_function(PyObject *call);
+
+// There is news of the call's stream: what waits for room goes on.
+void gb_send_news(struct gb_call *c);
+
+// Drops what waits for room: the answer is to be cut.
+void gb_send_drop(struct gb_call *c);
+
+// Writes a whole answer of status 500. Nothing of another one is in the pipe. False if
+// that fails, maybe with an exception set.
+bool gb_send_500(struct gb_call *c);
+
+#endif

@@ -1,0 +1,251 @@
+"""ASGI: the event loop and the application's lifespan. Requests are C's (asgi.c)."""
+
+import importlib
+import os
+import sys
+import types
+
+from _gobridge import report, say, sayable, text_of
+
+
+asyncio = None  # imported when there is an ASGI application: it takes time and memory
+
+
+class Wrong(Exception):
+    """Why the application cannot be served; its text is for the user."""
+
+
+# ---- The application, as ASGI 3 calls it.
+
+
+class DoubleCallable:
+    """An ASGI 2 application: application(scope) returns what is called with receive and send."""
+
+    def __init__(self, application):
+        self.application = application
+
+    def __call__(self, scope, receive, send):
+        return self.application(scope)(receive, send)
+
+
+def is_disconnect(exception):
+    """Is this, or what it came from, the OSError that a send after the client's leaving raises?"""
+    seen, todo = set(), [exception]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError):
+            return True
+        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    return False
+
+
+# ---- The loop.
+
+
+def new_loop(kind):
+    """A loop and its name."""
+    if kind != "asyncio":
+        uvloop = import_uvloop(kind)
+        if uvloop is not None:
+            return uvloop.new_event_loop(), "uvloop"
+    if kind == "asyncio":
+        return asyncio.SelectorEventLoop(), "asyncio"
+    loop = asyncio.new_event_loop()  # of the application's own policy, if it has set one
+    return loop, type(loop).__module__.partition(".")[0]
+
+
+def import_uvloop(kind):
+    try:
+        return importlib.import_module("uvloop")
+    except ImportError as error:
+        if kind == "uvloop":
+            raise Wrong(f"--loop uvloop: {error}. Install it ({sys.executable} -m pip install uvloop), or use --loop asyncio") from None
+        return None
+
+
+class Runner:
+    """A worker's loop, from its start to its end."""
+
+    def __init__(self, application, kind, lifespan, version):
+        self.application = application
+        self.kind = kind
+        self.version = version
+        self.state = {}
+        self.lifespan = None if lifespan == "off" else Lifespan(self, lifespan == "on")
+        self.loop = None
+
+    def start(self):
+        """Make the loop and have the application start; the loop's name."""
+        self.loop, name = new_loop(self.kind)
+        asyncio.set_event_loop(self.loop)
+        if self.lifespan is not None:
+            self.loop.run_until_complete(self.lifespan.startup())
+        return name
+
+    def serve(self, bell_fd, bell):
+        """Run until the loop is stopped, and end it in order."""
+        self.loop.add_reader(bell_fd, bell)
+        bell()  # what came before
+        while self.run_on():
+            pass
+        self.loop.remove_reader(bell_fd)
+        self.finish()
+
+    def run_on(self):
+        """Run the loop. True: it was not stopped, but an exception of a task came through."""
+        try:
+            self.loop.run_forever()
+            return False
+        except BaseException as error:  # pylint: disable=broad-except
+            report(f"gobridge[{os.getpid()}]: a task of the application wants the process to end; it goes on\n", error)
+            return True
+
+    def finish(self):
+        """The application's shutdown, and then all that asyncio.run does at its end."""
+        run = self.loop.run_until_complete
+        try:
+            if self.lifespan is not None:
+                run(self.lifespan.shutdown())
+            run(self.cancel_rest())
+            run(self.loop.shutdown_asyncgens())
+            run(self.loop.shutdown_default_executor())
+        except BaseException as error:  # pylint: disable=broad-except
+            report(f"gobridge[{os.getpid()}]: the event loop did not end in order\n", error)
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+    async def cancel_rest(self):
+        """Cancel the tasks that the application has left, and wait for them."""
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        for task, ended in zip(rest, await asyncio.gather(*rest, return_exceptions=True)):
+            if isinstance(ended, Exception):
+                self.loop.call_exception_handler({"message": "a task failed at the end", "exception": ended, "task": task})
+
+
+# ---- Lifespan (asgiref, lifespan 2.0).
+
+
+class Lifespan:
+    """The application's one call with the scope of type lifespan, in a task of its own."""
+
+    def __init__(self, runner, needed):
+        self.runner = runner
+        self.needed = needed  # --lifespan on: an application without it is an error
+        self.task = None
+        self.asked = 0  # how often receive was called
+        self.stop = self.started = self.ended = None  # events: tell it to shut down, and what it has said
+        self.failure = None  # the message of startup.failed or shutdown.failed
+        self.error = None  # what it has raised
+
+    async def startup(self):
+        self.stop, self.started, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.task = asyncio.get_running_loop().create_task(self.run())
+        await self.started.wait()
+        if self.failure is not None:
+            raise Wrong(f"the application's startup failed{with_text(self.failure)}")
+        if self.task is not None and not self.ended.is_set():
+            return
+        if self.needed:
+            raise Wrong(f"--lifespan on: the application {self.what_it_did()}")
+        if self.error is not None and self.asked:
+            report(f"gobridge[{os.getpid()}]: the application {self.what_it_did('lifespan')}; it is served without\n", self.error)
+
+    def what_it_did(self, of=""):
+        if self.error is None:
+            return "returned before its startup was complete"
+        return f"raised an exception in its {of or 'lifespan'}" + ("" if of else ":\n" + text_of(self.error))
+
+    async def run(self):
+        version = {"version": self.runner.version, "spec_version": "2.0"}
+        scope = {"type": "lifespan", "asgi": version, "state": self.runner.state}
+        try:
+            await self.runner.application(scope, self.receive, self.send)
+        except BaseException as error:  # pylint: disable=broad-except
+            self.error = error
+        finally:
+            self.ended.set()
+            self.started.set()
+
+    async def receive(self):
+        self.asked += 1
+        if self.asked == 1:
+            return {"type": "lifespan.startup"}
+        await self.stop.wait()
+        if self.asked == 2:
+            return {"type": "lifespan.shutdown"}
+        return await asyncio.get_running_loop().create_future()  # there is nothing more to come
+
+    async def send(self, message):
+        kind = message["type"]
+        if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
+            if self.started.is_set():
+                raise RuntimeError(f"{kind} was sent after the startup")
+            if kind.endswith("failed"):
+                self.failure = str(message.get("message", ""))
+            self.started.set()
+        elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            if not self.stop.is_set() or self.ended.is_set():
+                raise RuntimeError(f"{kind} was sent at the wrong time")
+            if kind.endswith("failed"):
+                self.failure = str(message.get("message", ""))
+            self.ended.set()
+        else:
+            raise ValueError(f"send does not know messages of type {kind!r} in lifespan")
+
+    async def shutdown(self):
+        if self.ended.is_set():
+            return  # it has no lifespan, or has left it
+        self.stop.set()
+        await self.ended.wait()
+        if self.failure is not None:
+            say(f"gobridge[{os.getpid()}]: the application's shutdown failed{with_text(self.failure)}\n")
+        elif self.error is not None:
+            report(f"gobridge[{os.getpid()}]: the application failed in its shutdown\n", self.error)
+
+
+def with_text(message):
+    return ": " + message.rstrip("\n") if message else ""
+
+
+# ---- What C calls.
+
+runner = None
+
+
+def asgi_prepare(application, interface, kind, lifespan):
+    """Import what the loop needs, in the process that workers are forked from. None, or why not."""
+    global asyncio, runner  # pylint: disable=global-statement
+    asyncio = importlib.import_module("asyncio")
+    version = "3.0"
+    if interface == "asgi2":
+        application, version = DoubleCallable(application), "2.0"
+    try:
+        if kind != "asyncio":
+            import_uvloop(kind)
+    except Wrong as wrong:
+        return sayable(str(wrong))
+    runner = Runner(application, kind, lifespan, version)
+    return None
+
+
+def asgi_start():
+    """All that C needs to know of the started loop, or a str that says why it is none."""
+    try:
+        name = runner.start()
+    except Wrong as wrong:
+        return sayable(str(wrong))
+    except BaseException as error:  # pylint: disable=broad-except
+        return sayable(f"the application could not start:\n{text_of(error)}")
+    arguments = {"loop": runner.loop, "eager_start": True} if sys.version_info >= (3, 12) else None
+    return (name, runner.loop, runner.version, runner.state, asyncio.Task, arguments, asyncio.CancelledError,
+            types.CoroutineType, runner.application)
+
+
+def asgi_serve(bell_fd, bell):
+    runner.serve(bell_fd, bell)
