@@ -12,8 +12,9 @@ import (
 // table rules out.
 var option = regexp.MustCompile("(?:^|[\\s`(|])--([a-z][a-z0-9_-]*)")
 
-// othersCommands are code blocks, and code in a line, that show another program's command.
-var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|`uwsgi --[a-z]+`")
+// othersCommands are what shows another program's command: code blocks, lines of those, and
+// code in a text.
+var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|^ *systemctl [^\n]*|`uwsgi --[a-z]+`")
 
 // ofOthers is the page that has other servers' options, as they were measured.
 const ofOthers = "benchmarks.md"
