@@ -133,7 +133,7 @@ storm-short:
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
 	go run ./tests/preload
 
-.PHONY: bench bench-all
+.PHONY: bench bench-all bench-scaling
 bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in less than half an hour
 	@scripts/setup bench
 	@tests/bench/install
@@ -141,7 +141,11 @@ bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in les
 bench-all: build ## the same, every cell with every server; some hours
 	@scripts/setup bench
 	@tests/bench/install
-	tests/bench/run --all --write docs/benchmarks.md
+	tests/bench/run --all --seconds 3 --write docs/benchmarks.md
+bench-scaling: build ## how the front's cost grows with reactors, workers and connections, into docs/scaling.md
+	@scripts/setup bench
+	@tests/bench/install
+	tests/bench/run --scaling docs/scaling.md
 
 # ---- Care
 

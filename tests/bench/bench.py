@@ -10,8 +10,10 @@ import time
 import cells
 import machine
 import page
+import paper
 import peers
 import report
+from cell import BENCH, MATRIX, SCALING
 from paths import APPS, BUILD, PYTHON
 from server import Failure, environment
 
@@ -25,7 +27,8 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="list the cells and stop")
     parser.add_argument("--servers", nargs="+", metavar="NAME", choices=list(peers.ALL), help="these servers: %(choices)s")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, default 5")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds that a server is measured in a round, default 3")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds that a server is measured in a round, default 2")
+    parser.add_argument("--scaling", metavar="FILE", help="the cells that show how the front's cost grows, into that page")
     parser.add_argument("--write", metavar="FILE", help="write a page there, and a plot beside it")
     parser.add_argument("--rewrite", metavar="FILE", help="measure nothing: write the page of the last run's results")
     options = parser.parse_args()
@@ -40,7 +43,8 @@ def chosen(options):
     if options.cells:
         found = [cells.ALL[name] for name in options.cells]
     else:
-        found = [cell for cell in cells.ALL.values() if options.all or not cell.matrix]
+        parts = (SCALING,) if options.scaling else (BENCH, MATRIX) if options.all else (BENCH,)
+        found = [cell for cell in cells.ALL.values() if cell.part in parts]
     return [(cell, servers(cell, options)) for cell in found]
 
 
@@ -59,24 +63,19 @@ def prepare():
 def measure(cell, names, options):
     """Every server in every round, each time another one first, so that a drift of the machine's own speed
     reaches all of them alike. Returns {row: results of its rounds}, {server: why it has none}."""
-    rows, failed = {}, {}
-    for i in range(options.rounds):
+    rows, failed, owner = {}, {}, {}
+    for i in range(min(options.rounds, cell.most)):
         for name in names[i % len(names):] + names[:i % len(names)]:
             if name in failed:
                 continue
             try:
                 for row, result in cell.measure(name, options.seconds):
                     rows.setdefault(row, []).append(result)
+                    owner[row] = name
             except Failure as e:
                 failed[name] = str(e)
-    return in_order(rows, names), failed
-
-
-def in_order(rows, names):
-    """As the cell names its servers: the rounds took turns."""
-    first = {name: i for i, name in enumerate(names)}
-    owner = {row: max((name for name in names if row.startswith(name)), key=len) for row in rows}
-    return dict(sorted(rows.items(), key=lambda item: first[owner[item[0]]]))
+    # As the cell names its servers: the rounds took turns.
+    return dict(sorted(rows.items(), key=lambda item: names.index(owner[item[0]]))), failed
 
 
 def save(results):
@@ -93,7 +92,7 @@ def run(options):
     prepare()
     results = {"rounds": options.rounds, "seconds": options.seconds, "cells": {}}
     used = dict.fromkeys(name for _, names in chosen(options) for name in names)
-    results.update(machine.surroundings(list(dict.fromkeys(p for name in used for p in peers.ALL[name].packages))))
+    results.update(machine.surroundings(list(dict.fromkeys(p for name in used if name in peers.ALL for p in peers.ALL[name].packages))))
     for cell, names in chosen(options):
         rows, failed = measure(cell, names, options)
         results["cells"][cell.name] = {"rows": rows, "failed": failed}
@@ -106,7 +105,7 @@ def run(options):
 def main():
     options = arguments()
     if options.list:
-        print("\n".join("%-14s %s%s" % (cell.name, cell.title, " (make bench-all)" if cell.matrix else "") for cell in cells.ALL.values()))
+        print("\n".join("%-20s %s%s" % (cell.name, cell.title, "" if cell.part == BENCH else " (%s)" % cell.part) for cell in cells.ALL.values()))
         return
     os.makedirs(BUILD, exist_ok=True)
     if options.rewrite:
@@ -114,6 +113,8 @@ def main():
             page.write(options.rewrite, json.load(f))
         return
     results = run(options)
+    if options.scaling:
+        paper.write(options.scaling, results)
     if options.write:
         page.write(options.write, results)
 

@@ -1,6 +1,7 @@
 """A cell of the matrix: one job, the servers that do it, and what is wanted of gobridge."""
 
 import dataclasses
+import math
 import os
 import socket
 from typing import Optional
@@ -11,21 +12,30 @@ from load import Load
 from paths import BUILD
 from server import Failure, Server
 
+BENCH, MATRIX, SCALING = "make bench", "make bench-all", "make bench-scaling"
+
 # Who can do a job at all.
-EVERYBODY = tuple(name for name in peers.ALL if name not in ("C floor", "granian-threads"))
+EVERYBODY = tuple(name for name in peers.ALL if name not in ("C floor", "granian-threads") and not peers.ALL[name].instead)
 LOGGING = tuple(name for name in EVERYBODY if peers.ALL[name].logs)
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
-    """A job that wrk measures. Cells of other kinds have the same first fields, and measure."""
+class Base:
+    """What every cell has. Each kind has also measure(server, seconds), which yields (row, result) pairs, and
+    the name of its kind: the columns of its results (report.py)."""
 
     name: str
     title: str
-    named: tuple  # the peers that the goals name: those of `make bench`
+    named: tuple  # the servers that the goals name: those of `make bench`
     goals: tuple = ()
     all: tuple = EVERYBODY  # those of `make bench-all`
-    matrix: bool = False  # only in bench-all
+    part: str = BENCH  # which run it is a part of
+    most: int = 1000  # rounds that it needs at the very most
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell(Base):
+    """A job that wrk measures."""
 
     application: str = "plain:hello"
     body: bytes = b"Hello, world!\n"
@@ -72,6 +82,12 @@ def empty(path):
     """A log that grows without end would fill the disk."""
     if os.path.exists(path):
         os.truncate(path, 0)
+
+
+def percentile(values, percent):
+    """The least value that so many percent of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def free_port():

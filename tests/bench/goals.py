@@ -65,7 +65,7 @@ def rivals(rows):
 
 
 def tail(wanted):
-    return Goal("p99 at most %d times p50" % wanted, lambda rows: median(rows, OURS, "p99") / median(rows, OURS, "p50"), wanted, most=True)
+    return Goal("p99 at most %.3g times p50" % wanted, lambda rows: median(rows, OURS, "p99") / median(rows, OURS, "p50"), wanted, most=True)
 
 
 def all_served(connections):
@@ -78,6 +78,21 @@ def median_latency(wanted, other):
 
 def row_times(wanted, row, other):
     return Goal("%s: at least %.3g times the requests/s of %s" % (row, wanted, other), lambda rows: ratio(rows, row, other), wanted)
+
+
+def at_most(wanted, row, key, text):
+    return Goal(text, lambda rows: median(rows, row, key), wanted, most=True)
+
+
+def ratio_at_most(wanted, row, other, key, text):
+    return Goal(text, lambda rows: ratio(rows, row, other, key), wanted, most=True)
+
+
+def difference_at_most(wanted, row, other, key, text):
+    def value(rows):
+        return statistics.median(a[key] - b[key] for a, b in zip(rows[row], rows[other]))
+
+    return Goal(text, value, wanted, most=True)
 
 
 def outcome(goal, rows):

@@ -90,11 +90,11 @@ def tables(results):
     for kind, columns in report.COLUMNS.items():
         lines = [line for cell, rows in measured(results, kind) for line in titled(cell, report.lines(cell, rows))]
         if lines:
-            yield table(["<" + kind_title(kind), "<server"] + [title for title, _ in columns], lines)
+            yield table(["<" + KINDS[kind], "<server"] + [title for title, _ in columns], lines)
 
 
-def kind_title(kind):
-    return {"load": "load"}.get(kind, kind)
+KINDS = {"load": "requests", "timer": "a timer of 10 ms", "start": "start", "idle": "idle", "where": "where the time goes",
+         "scaling": "scaling"}
 
 
 def titled(cell, lines):
@@ -111,7 +111,7 @@ def failures(results):
 
 def commands(results):
     """Each server's command line for hello, and what is to be known of it."""
-    used = dict.fromkeys(row.split(" at ")[0] for _, rows in measured(results) for row in rows)
+    used = dict.fromkeys(row for _, rows in measured(results) for row in rows)
     job = Job(Cell.application, 8000, Cell.workers, Cell.threads)
     for name in used:
         if name in peers.ALL:

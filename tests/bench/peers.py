@@ -25,6 +25,7 @@ class Peer:
     packages: tuple = ()  # of PyPI, whose versions are told
     note: str = ""
     logs: bool = True  # has an access log
+    instead: bool = False  # another setting of a server that is measured, to see which is the best
 
 
 def program(name):
@@ -38,12 +39,12 @@ def gobridge(job):
     return line + (["--access-log", job.log] if job.log else [])
 
 
-def granian(threads):
+def granian(threads, *more):
     """threads: those of each worker that run Python, of a job; None for granian's own number."""
 
     def command(job):
         line = [program("granian"), "--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(job.port),
-                "--workers", str(job.workers)]
+                "--workers", str(job.workers), *more]
         if threads(job):
             line += ["--blocking-threads", str(threads(job))]
         # It writes its access log to its own log, which is kept in a file here.
@@ -52,20 +53,23 @@ def granian(threads):
     return command
 
 
-def uwsgi(*http):
+def uwsgi(*http, more=("--thunder-lock",)):
     def command(job):
         line = [program("uwsgi"), *http, "127.0.0.1:%d" % job.port, "--module", job.application, "--processes", str(job.workers),
-                "--master", "--listen", "1024", "--thunder-lock"]
+                "--master", "--listen", "1024", *more]
         line += ["--threads", str(job.threads)] if job.threads > 1 else []
         return line + (["--logto", job.log] if job.log else ["--disable-logging"])
 
     return command
 
 
-def gunicorn(job):
-    line = [program("gunicorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", "gthread",
-            "--threads", str(job.threads), "--http-parser", "fast", "--no-control-socket", "--log-level", "error"]
-    return line + (["--access-logfile", job.log] if job.log else []) + [job.application]
+def gunicorn(worker, threads):
+    def command(job):
+        line = [program("gunicorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", worker,
+                "--threads", str(threads(job)), "--http-parser", "fast", "--no-control-socket", "--log-level", "error"]
+        return line + (["--access-logfile", job.log] if job.log else []) + [job.application]
+
+    return command
 
 
 def waitress(job):
@@ -97,9 +101,16 @@ ALL = dict([
     peer("uwsgi-close", uwsgi("--http-socket"), ("uWSGI",), "closes the connection after each answer"),
     peer("uwsgi-router", uwsgi("--http-keepalive", "--http-auto-chunked", "--http"), ("uWSGI",),
          "has one more process, which holds the connections and opens one to a worker for each request"),
-    peer("gunicorn", gunicorn, ("gunicorn", "gunicorn_h1c")),
+    peer("gunicorn", gunicorn("gthread", lambda job: job.threads), ("gunicorn", "gunicorn_h1c")),
     peer("waitress", waitress, ("waitress",), "one process, with as many threads as the others have altogether", logs=False),
     peer("bjoern", library("bjoern"), ("bjoern",), "runs one request at a time in each process", logs=False),
     peer("fastpysgi", library("fastpysgi"), ("fastpysgi",), "runs one request at a time in each process", logs=False),
+    peer("granian single", granian(lambda job: job.threads, "--runtime-mode", "st"), ("granian",), instead=True),
+    peer("granian eager", granian(lambda job: job.threads, "--backpressure", "1024"), ("granian",), instead=True),
+    peer("uwsgi unlocked", uwsgi("--http11-socket", more=()), ("uWSGI",), instead=True),
+    peer("uwsgi holy", uwsgi("--http11-socket", more=("--thunder-lock", "--wsgi-env-behaviour", "holy")), ("uWSGI",), instead=True),
+    peer("gunicorn sync", gunicorn("sync", lambda job: 1), ("gunicorn", "gunicorn_h1c"), instead=True),
+    peer("gunicorn 4", gunicorn("gthread", lambda job: 4), ("gunicorn", "gunicorn_h1c"), "four threads in each worker", instead=True),
+    peer("bjoern ports", library("bjoern-ports"), ("bjoern",), "each process with a listening socket of its own", logs=False, instead=True),
     peer("C floor", floor, note="a C epoll loop that answers with fixed bytes: no parsing, no Python", logs=False),
 ])

@@ -38,6 +38,11 @@ def cpu_seconds(pid):
     return total / TICKS
 
 
+def own_cpu_seconds(pid):
+    """Processor time of one process alone."""
+    return sum(map(int, fields(pid)[11:13])) / TICKS
+
+
 def pss_bytes(pid):
     """Memory of the whole tree: shared pages count once, divided among those who share them."""
     total = 0
@@ -51,8 +56,8 @@ def pss_bytes(pid):
     return total
 
 
-def switches(pid):
-    """How often the threads of the whole tree have left a processor, by their own will or not."""
+def sleeps(pid):
+    """How often the threads of the whole tree have gone to sleep: as often they are woken."""
     total = 0
     for p in tree(pid):
         try:
@@ -62,7 +67,7 @@ def switches(pid):
         for thread in threads:
             try:
                 with open("/proc/%d/task/%s/status" % (p, thread)) as f:
-                    total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", f.read())))
+                    total += sum(map(int, re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M)))
             except GONE:
                 continue
     return total

@@ -7,10 +7,6 @@ import goals
 OURS = goals.OURS
 
 
-def columns(kind):
-    return COLUMNS[kind]
-
-
 def median(key, form):
     return lambda rows, row: form % statistics.median(r[key] for r in rows[row])
 
@@ -50,6 +46,32 @@ COLUMNS = {
         ("served", served),
         ("errors", errors),
     ),
+    "timer": (
+        ("p50 ms late", median("p50", "%.3f")),
+        ("p99 ms late", median("p99", "%.3f")),
+        ("longest ms", median("longest", "%.2f")),
+        ("requests/s", median("rate", "%.0f")),
+    ),
+    "start": (("first answer ms", median("start", "%.0f")),),
+    "idle": (
+        ("wake-ups/s", median("wakes", "%.1f")),
+        ("% of a CPU", median("load", "%.2f")),
+        ("PSS MiB", median("pss", "%.0f")),
+    ),
+    "scaling": (
+        ("requests/s", median("rate", "%.0f")),
+        ("front µs/request", median("front", "%.2f")),
+        ("workers µs/request", median("worker", "%.2f")),
+        ("p50 ms", median("p50", "%.3g")),
+        ("p99 ms", median("p99", "%.3g")),
+        ("PSS MiB", median("pss", "%.0f")),
+        ("served", served),
+        ("errors", errors),
+    ),
+    "where": (
+        ("CPU µs/request", median("cpu", "%.2f")),
+        ("system calls/request", median("calls", "%.3f")),
+    ),
 }
 
 
@@ -59,8 +81,8 @@ def lines(cell, rows):
 
 
 def text(cell, rows, failed):
-    head = ["%s: %s" % (cell.name, cell.title), "%-18s" % "" + "".join("%15s" % title for title, _ in COLUMNS[cell.kind])]
-    body = ["%-18s" % row + "".join("%15s" % value for value in values) for row, *values in lines(cell, rows)]
+    head = ["%s: %s" % (cell.name, cell.title), "%-32s" % "" + "".join("%15s" % title for title, _ in COLUMNS[cell.kind])]
+    body = ["%-32s" % row + "".join("%15s" % value for value in values) for row, *values in lines(cell, rows)]
     return "\n".join(head + body + ["  %s: %s" % item for item in failed.items()] + ["  " + v for v in verdicts(cell, rows)]) + "\n"
 
 

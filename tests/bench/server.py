@@ -20,7 +20,6 @@ def environment(more=()):
     """Our own, without what would set up one of the servers."""
     foreign = ("GOBRIDGE_", "GRANIAN_", "GUNICORN_", "UWSGI_", "PYTHON", "DJANGO_", "WEB_CONCURRENCY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    kept["PYTHONDONTWRITEBYTECODE"] = "1"
     kept.update(more)
     return kept
 
@@ -87,8 +86,12 @@ class Server:
     def verify(self, load, body):
         """Its answer is the right one."""
         status, got = self.await_answer(load)
-        if status != 200 or got != body:
-            raise Failure("answers %s %s with %d and %r, not with 200 and %r" % (load.method, load.path, status, got[:80], body[:80]))
+        self.expect(status == 200 and got == body, "answers %s %s with %d and %r, not with 200 and %r"
+                    % (load.method, load.path, status, got[:80], body[:80]))
+
+    def expect(self, right, what):
+        if not right:
+            raise Failure(what)
 
     def tail(self):
         with open(self.log, errors="replace") as f:
@@ -96,6 +99,9 @@ class Server:
 
     def cpu_seconds(self):
         return processes.cpu_seconds(self.pid)
+
+    def sleeps(self):
+        return processes.sleeps(self.pid)
 
     def pss_bytes(self):
         return processes.pss_bytes(self.pid)

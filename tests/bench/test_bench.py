@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 import unittest
 import xml.dom.minidom
 
@@ -14,11 +15,14 @@ import connections  # noqa: E402
 import goals  # noqa: E402
 import load  # noqa: E402
 import page  # noqa: E402
+import paper  # noqa: E402
 import peers  # noqa: E402
 import plain  # noqa: E402
 import plot  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
+import where  # noqa: E402
+from cell import Cell, percentile  # noqa: E402
 
 WRK = """Running 1s test @ http://127.0.0.1:8000/
   1 threads and 64 connections
@@ -43,6 +47,9 @@ def results(**rows):
     """A results file with the cell hello."""
     return {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1,
             "cells": {"hello": {"rows": rows, "failed": {"uwsgi": "does not serve\nits log"}}}}
+
+
+LOADS = [cell for cell in cells.ALL.values() if isinstance(cell, Cell) and cell.kind == "load" and cell.name != "full-pipe"]
 
 
 class Wrk(unittest.TestCase):
@@ -71,6 +78,25 @@ class Starved(unittest.TestCase):
         with socket.socket() as s:
             self.assertIn(os.fstat(s.fileno()).st_ino, connections.sockets(os.getpid()))
         self.assertEqual(connections.number("ino", self.busy), 7)
+
+
+class Where(unittest.TestCase):
+    def test_shares(self):
+        text = "# Overhead,Command\n    50.30%  ,gobridge       ,[kernel.kallsyms]  \n 20.12% ,gobridge,gobridge  \n 13.00%,gobridge-worker,python3.11\n" \
+               " 8.00%,gobridge-worker,host-83c2.so\n 4.00%,python,_bjoern.cpython-311-x86_64-linux-gnu.so\n 0.25%,gobridge,[vdso]\n"
+        got = {part: round(share, 4) for part, share in where.parse_shares(text).items()}
+        self.assertEqual(got, {"front, kernel": 0.5055, "front, Go": 0.2012, "worker, Python": 0.13, "worker, C host": 0.08, "python, server": 0.04})
+
+    def test_calls(self):
+        head = "\n   syscall            calls  errors  total\n                                     (msec)\n   --------------- --------  ------\n"
+        text = " Summary of events:\n\n gobridge (17465), 1614 events, 0.4%%\n%s   futex   731  0  988.110\n   sendto   25908      0    74.450\n" \
+               "\n gobridge-worker (9), 2 events, 0.1%%\n%s   futex   2   0   1.0\n" % (head, head)
+        self.assertEqual(where.parse_calls(text), {"front, kernel": 26639, "worker, kernel": 2})
+
+
+class Percentile(unittest.TestCase):
+    def test_is_a_value(self):
+        self.assertEqual([percentile([4, 1, 3, 2], p) for p in (0, 25, 50, 51, 99, 100)], [1, 1, 2, 3, 4, 4])
 
 
 class Goals(unittest.TestCase):
@@ -113,24 +139,45 @@ class Report(unittest.TestCase):
         self.assertEqual(len(xml.dom.minidom.parseString(drawn).getElementsByTagName("rect")), 1 + len(self.rows))
 
 
+class Paper(unittest.TestCase):
+    def test_names_what_is_saturated_first(self):
+        self.assertEqual(paper.line(16, 5.0, 2.0), ["16", "2", "400000", "7000000", "reactors", "11.4"])
+        self.assertEqual(paper.line(64, 5.0, 500.0), ["64", "8", "1600000", "112000", "workers", "0.6"])
+
+    def test_goes_between_the_marks(self):
+        found = results()
+        found["cells"] = {"scaling-applications": {"rows": {"hello": [result(9, front=5.0, worker=2.0)]}, "failed": {}}}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "page.md")
+            for _ in range(2):  # what stood there goes
+                with open(path, "a" if os.path.exists(path) else "w") as f:
+                    f.write("" if f.tell() else "before %s old %s after" % (paper.BEGIN, paper.END))
+                paper.write(path, found)
+            with open(path) as f:
+                text = f.read()
+        self.assertTrue(text.startswith("before " + paper.BEGIN) and text.endswith(paper.END + " after"), text)
+        self.assertNotIn(" old ", text)
+        self.assertEqual(text.count("| hello | 16 |") + text.count("|  | 16 |"), 1)
+
+
 class Cells(unittest.TestCase):
     def test_answers_are_those_of_the_applications(self):
-        for cell in cells.ALL.values():
+        for cell in LOADS:
             module, _, name = cell.application.partition(":")
             if module == "plain" and name != "waiting":
                 for one in cell.loads:
                     self.assertEqual(answer(getattr(plain, name), one), ("200 OK", cell.body), cell.name)
 
     def test_servers_are_known_and_can_log_where_they_must(self):
-        for cell in cells.ALL.values():
+        for cell in LOADS:
             for name in cell.named + cell.all:
                 self.assertTrue(peers.ALL[name].logs or not cell.logged, (cell.name, name))
 
     def test_goals_name_servers_of_their_cell(self):
-        for cell in cells.ALL.values():
+        for cell in LOADS:
             names = cell.named if len(cell.loads) == 1 else [name + " " + one.label for name in cell.named for one in cell.loads]
             rows = {name: [result(1)] for name in names}
-            for goal in cell.goals if cell.kind == "load" else ():
+            for goal in cell.goals:
                 self.assertIsNotNone(goals.outcome(goal, rows)[0], (cell.name, goal.text))
 
 
@@ -138,7 +185,7 @@ class Proc(unittest.TestCase):
     def test_tells_of_ourselves(self):
         self.assertIn(os.getpid(), processes.tree(os.getpid()))
         self.assertGreater(processes.pss_bytes(os.getpid()), 1 << 20)
-        self.assertGreater(processes.switches(os.getpid()), 0)
+        self.assertGreater(processes.sleeps(os.getpid()), 0)
         self.assertGreaterEqual(processes.cpu_seconds(os.getpid()), 0)
 
 

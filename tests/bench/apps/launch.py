@@ -18,6 +18,16 @@ def bjoern(app, port, workers):
     server.run()
 
 
+def bjoern_ports(app, port, workers):
+    """One process each, and a listening socket of its own: the kernel deals the connections out."""
+    import bjoern as server
+
+    for _ in range(workers - 1):
+        if os.fork() == 0:
+            break
+    server.run(app, "127.0.0.1", port, reuse_port=True)
+
+
 def fastpysgi(app, port, workers):
     import fastpysgi as module
 
@@ -30,7 +40,7 @@ def main():
     module, _, attribute = application.partition(":")
     app = getattr(importlib.import_module(module), attribute)
     try:
-        {"bjoern": bjoern, "fastpysgi": fastpysgi}[name](app, int(port), int(workers))
+        {"bjoern": bjoern, "bjoern-ports": bjoern_ports, "fastpysgi": fastpysgi}[name](app, int(port), int(workers))
     except KeyboardInterrupt:
         pass
 
