@@ -54,7 +54,7 @@ const MaxWorkers = pyhost.MaxWorkers - 1
 // Defaults of Config.
 const (
 	DefaultStreams  = 4096
-	DefaultPipeSize = 64 << 10
+	DefaultPipeSize = 128 << 10
 )
 
 // Bridge is the front's side: it has workers run and hands them requests.

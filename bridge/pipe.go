@@ -61,9 +61,12 @@ func pipePeek(p *pyhost.Pipe, ring []byte) (a, b []byte, err error) {
 	return a, b, nil
 }
 
-// pipeSkip makes n bytes that were peeked free for the writer.
-func pipeSkip(p *pyhost.Pipe, n int) {
-	atomic.StoreUint32(&p.Read, atomic.LoadUint32(&p.Read)+uint32(n)) //gb:step room_made
+// pipeSkip makes n bytes that were peeked free for the writer. It returns how many there are
+// to be read then.
+func pipeSkip(p *pyhost.Pipe, n int) uint32 {
+	read := atomic.LoadUint32(&p.Read) + uint32(n)
+	atomic.StoreUint32(&p.Read, read) //gb:step room_made
+	return uint32(atomic.LoadUint64(&p.Written)) - read
 }
 
 // pipeEmpty says whether there is nothing to read.

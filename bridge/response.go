@@ -179,11 +179,15 @@ func skip(a, b []byte, n int) (c, d []byte) {
 	return b[n-len(a):], nil
 }
 
-// taken frees n bytes of the response pipe and wakes the worker if it waits for room.
+// taken frees n bytes of the response pipe. A worker that waits for room is woken when less
+// than half of the pipe is full: for every piece that is taken would be too often. It does not
+// wait in vain, since what is left is taken, too.
 func (x *Exchange) taken(n int) {
 	if n > 0 {
-		pipeSkip(&x.run.shared().Response, n)
-		x.run.wakeWriter()
+		r := x.run
+		if used := pipeSkip(&r.shared().Response, n); 2*used < uint32(r.gen.seg.pipe) {
+			r.wakeWriter()
+		}
 	}
 }
 

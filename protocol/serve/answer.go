@@ -16,7 +16,8 @@ import (
 
 const (
 	copyPiece     = 4 << 10 // a longer piece of a body is not copied
-	copyTotal     = 16 << 10
+	copyTotal     = 64 << 10
+	copyBehind    = 16 << 10 // for a client that has been slower than its answer
 	turnsOfWrites = 16 // of one connection in one turn
 )
 
@@ -103,7 +104,10 @@ func (c *conn) headless(state bridge.State) bool {
 // appendBody adds the body's bytes to out as long as they are few. A long piece is
 // returned as it lies in shared memory; its chunk's size, if it has one, is in out.
 func (c *conn) appendBody(out []byte) (all, a, b []byte) {
-	w := c.work
+	w, total := c.work, copyTotal
+	if c.watching {
+		total = copyBehind
+	}
 	for {
 		a, b = w.x.Body()
 		n := len(a) + len(b)
@@ -134,7 +138,7 @@ func (c *conn) appendBody(out []byte) (all, a, b []byte) {
 			out = http1.AppendChunkSize(out, n)
 			w.chunk = n
 		}
-		if n > copyPiece || len(out)+n > copyTotal {
+		if n > copyPiece || len(out)+n > total {
 			return out, a, b
 		}
 		out = append(append(out, a...), b...)

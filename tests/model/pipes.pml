@@ -284,7 +284,10 @@ at_read:
 room_made:
     atomic { forget_response(); p_read = (p_read + n) % TURN };
     then = TO_READ;
-    goto at_wake_writer;
+    if
+    :: 2 * BETWEEN(p_read, p_write) < SIZE -> goto at_wake_writer
+    :: else -> goto at_read /* a writer that waits is woken when it can write much */
+    fi;
 
 at_wake_reader:
     atomic { wakes = q_reader_waits; goto at_wake };
