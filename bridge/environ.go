@@ -138,12 +138,13 @@ func appendMounted(dst []byte, root string, path []byte) []byte {
 }
 
 // appendPath adds a variable with a path: percent-decoded once, as bytes; a "%" that no
-// two hexadecimal digits follow stays as it is.
+// two hexadecimal digits follow stays as it is. The target of OPTIONS * has none: what is
+// there must begin with a slash (RFC 3875 section 4.1.5).
 func appendPath[P ~string | ~[]byte](dst []byte, name string, path P) []byte {
 	at := len(dst)
 	dst = appendVariable(dst, name, "")
 	from := len(dst)
-	for i := 0; i < len(path); i++ {
+	for i := 0; i < len(path) && path[0] != '*'; i++ {
 		if path[i] == '%' && i+2 < len(path) && hexDigit[path[i+1]] >= 0 && hexDigit[path[i+2]] >= 0 {
 			dst = append(dst, byte(hexDigit[path[i+1]]<<4|hexDigit[path[i+2]]))
 			i += 2

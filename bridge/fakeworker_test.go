@@ -185,6 +185,9 @@ func appendTestHead(b []byte, status int, reason string, lines []string, length 
 	h = binary.LittleEndian.AppendUint32(h, uint32(len(reason)))
 	h = binary.LittleEndian.AppendUint32(h, uint32(len(text)))
 	h = append(append(append(h, table...), reason...), text...)
+	if status == earlyHints {
+		return appendRecord(b, pyhost.RecordHints, h)
+	}
 	return appendRecord(b, pyhost.RecordHead, h)
 }
 
@@ -193,7 +196,8 @@ type fakeClient struct {
 	x        Exchange
 	name     string
 	body     []byte
-	file     File // the last one
+	hints    []string // lines of each
+	file     File     // the last one
 	files    int
 	state    State
 	progress int
@@ -204,7 +208,12 @@ func (c *fakeClient) Describe() string { return c.name }
 
 func (c *fakeClient) Progress() {
 	c.progress++
-	if c.x.Head() != nil {
+	head := c.x.Head()
+	for h := c.x.Hints(); h != nil; h = c.x.Hints() {
+		c.hints = append(c.hints, string(h.Lines))
+		head = c.x.Head()
+	}
+	if head != nil {
 		for {
 			a, b := c.x.Body()
 			if len(a) == 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // ResponseHead is the head of an application's response. Its slices are the front's
-// own copy and stay good until Leave.
+// own copy and stay good until Leave; those of early hints only until Head is called again.
 type ResponseHead struct {
 	Status     int
 	Reason     []byte
@@ -43,9 +43,12 @@ func (h *ResponseHead) line(n int) (from, nameSize, to int) {
 // errHead means that a worker's response head makes no sense.
 var errHead = errors.New("the worker's response head makes no sense")
 
-// decodeHead reads a response head from the front's own copy of it. Nothing in it is
-// believed: every size is checked against what is there.
-func decodeHead(h *ResponseHead, b []byte) error {
+// earlyHints is the status of what comes before the response (RFC 8297).
+const earlyHints = 103
+
+// decodeHead reads a response head, or early hints, from the front's own copy. Nothing in it
+// is believed: every size is checked against what is there.
+func decodeHead(h *ResponseHead, early bool, b []byte) error {
 	if len(b) < pyhost.ResponseHeadSize {
 		return errHead
 	}
@@ -55,7 +58,7 @@ func decodeHead(h *ResponseHead, b []byte) error {
 	reason, lines := uint64(binary.LittleEndian.Uint32(b[16:])), uint64(binary.LittleEndian.Uint32(b[20:]))
 	rest := b[pyhost.ResponseHeadSize:]
 	table := uint64(count) * pyhost.LineSize
-	if status < 200 || status > 999 || length < -1 || uint64(len(rest)) != table+reason+lines {
+	if status < 200 && !early || early && status != earlyHints || status > 999 || length < -1 || uint64(len(rest)) != table+reason+lines {
 		return errHead
 	}
 	*h = ResponseHead{Status: status, BodyLength: length,
@@ -88,6 +91,8 @@ type incoming struct {
 	head     ResponseHead
 	copy     []byte // the head record, as far as it has come
 	need     int    // its size; 0 before its record was seen
+	early    bool   // what is copied are early hints
+	hinted   bool   // head is early hints, which Hints has not returned yet
 	left     uint32 // bytes of the current BODY record still to come
 	piece    bool   // a FILE record's header was read, its payload is next
 	fileSeen bool   // there was a FILE record
@@ -119,12 +124,13 @@ func record(a, b []byte) (kind, size uint32, ok bool) {
 	return binary.LittleEndian.Uint32(raw[:]), binary.LittleEndian.Uint32(raw[4:]), true
 }
 
-// Head is the response's head, or nil as long as it is not there whole.
+// Head is the response's head, or nil as long as it is not there whole. When it comes to
+// early hints it returns nil, and goes on when Hints has been asked for them.
 func (x *Exchange) Head() *ResponseHead {
 	if x.in.headDone {
 		return &x.in.head
 	}
-	if x.run == nil || x.fail != Waiting {
+	if x.run == nil || x.fail != Waiting || x.in.hinted {
 		return nil
 	}
 	ok, err := x.readHead()
@@ -137,8 +143,18 @@ func (x *Exchange) Head() *ResponseHead {
 	return &x.in.head
 }
 
-// readHead copies the head record out of the pipe, in pieces if it is longer than
-// the pipe, and decodes the copy.
+// Hints returns early hints that Head has come to, once; nil if there are none. There may be
+// more before the response's head.
+func (x *Exchange) Hints() *ResponseHead {
+	if !x.in.hinted {
+		return nil
+	}
+	x.in.hinted = false
+	return &x.in.head
+}
+
+// readHead copies a head record out of the pipe, in pieces if it is longer than the pipe,
+// and decodes the copy. It reports whether that is the response's head, whole.
 func (x *Exchange) readHead() (bool, error) {
 	r, in := x.run, &x.in
 	p := &r.shared().Response
@@ -151,7 +167,8 @@ func (x *Exchange) readHead() (bool, error) {
 		if !ok {
 			return false, nil
 		}
-		if kind != pyhost.RecordHead || size < pyhost.ResponseHeadSize || size > pyhost.MaxResponseHead {
+		in.early = kind == pyhost.RecordHints
+		if kind != pyhost.RecordHead && !in.early || size < pyhost.ResponseHeadSize || size > pyhost.MaxResponseHead {
 			return false, fmt.Errorf("%w: record %d of %d bytes where a head was due", errHead, kind, size)
 		}
 		in.need = int(size)
@@ -165,8 +182,12 @@ func (x *Exchange) readHead() (bool, error) {
 	if len(in.copy) < in.need {
 		return false, nil
 	}
-	if err := decodeHead(&in.head, in.copy); err != nil {
+	if err := decodeHead(&in.head, in.early, in.copy); err != nil {
 		return false, err
+	}
+	if in.early { // the memory is its head's until this is called again
+		in.hinted, in.need, in.copy = true, 0, in.copy[:0]
+		return false, nil
 	}
 	in.headDone = true
 	return true, nil

@@ -13,6 +13,8 @@ import (
 func FuzzHostileWorker(f *testing.F) {
 	head := appendTestHead(nil, 200, "OK", []string{"A: b"}, 5)
 	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3})
+	hints := appendTestHead(nil, 103, "", []string{"Link: a"}, -1)
+	f.Add(append(append(hints, hints...), appendRecord(head, pyhost.RecordBody, []byte("h"))...), []byte{0, 1, 2, 3})
 	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
 	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0})
 	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0})

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "errors.h"
+#include "hints.h"
 #include "wrapper.h"
 
 static PyObject *template; // a dict; never given to an application
@@ -24,9 +25,10 @@ bool gb_environ_prepare(const struct gb_worker_settings *s)
         return false;
     gb_py.PyUnicode_InternInPlace(&input_key);
     return add("SCRIPT_NAME", gb_py.PyUnicode_DecodeLatin1("", 0, NULL)) &&
+           add("SERVER_SOFTWARE", gb_py.PyUnicode_DecodeLatin1("gobridge", 8, NULL)) &&
            add("wsgi.version", gb_python_help("version", NULL)) && add("wsgi.errors", gb_errors_new()) &&
            gb_wrapper_prepare() && add("wsgi.file_wrapper", gb_wrapper_type()) &&
-           add("wsgi.input_terminated", gb_py.PyBool_FromLong(1)) &&
+           add("wsgi.early_hints", gb_hints_new()) && add("wsgi.input_terminated", gb_py.PyBool_FromLong(1)) &&
            add("wsgi.multithread", gb_py.PyBool_FromLong(s->threads > 1)) &&
            add("wsgi.multiprocess", gb_py.PyBool_FromLong(s->multiprocess)) &&
            add("wsgi.run_once", gb_py.PyBool_FromLong(0));

@@ -23,6 +23,13 @@ void gb_head_trim(struct gb_head *h)
     gb_bytes_clear(&h->table, 4096);
 }
 
+void gb_head_free(struct gb_head *h)
+{
+    gb_bytes_clear(&h->reason, 0);
+    gb_bytes_clear(&h->lines, 0);
+    gb_bytes_clear(&h->table, 0);
+}
+
 // ---- What is valid.
 
 bool gb_head_is_value(const char *text, size_t size)
@@ -171,14 +178,14 @@ bool gb_head_announce(struct gb_head *h, unsigned request_flags, size_t size)
     return gb_head_line(h, "Content-Length", text, (size_t)n);
 }
 
-bool gb_head_record(const struct gb_head *h, struct gb_bytes *out)
+static bool add_record(const struct gb_head *h, uint32_t kind, struct gb_bytes *out)
 {
     size_t size = sizeof(struct gb_response_head) + h->table.size + h->reason.size + h->lines.size;
     if (size > GB_MAX_RESPONSE_HEAD) {
         gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "the response's headers are larger than 1 MiB");
         return false;
     }
-    struct gb_record record = {GB_RECORD_HEAD, (uint32_t)size};
+    struct gb_record record = {kind, (uint32_t)size};
     struct gb_response_head head = {
         .status = (uint16_t)h->status,
         .count = (uint16_t)(h->table.size / sizeof(struct gb_line)),
@@ -190,4 +197,14 @@ bool gb_head_record(const struct gb_head *h, struct gb_bytes *out)
     return gb_bytes_add(out, &record, sizeof record) && gb_bytes_add(out, &head, sizeof head) &&
            gb_bytes_add(out, h->table.data, h->table.size) && gb_bytes_add(out, h->reason.data, h->reason.size) &&
            gb_bytes_add(out, h->lines.data, h->lines.size);
+}
+
+bool gb_head_record(const struct gb_head *h, struct gb_bytes *out)
+{
+    return add_record(h, GB_RECORD_HEAD, out);
+}
+
+bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out)
+{
+    return add_record(h, GB_RECORD_HINTS, out);
 }

@@ -47,7 +47,12 @@ bool gb_head_bodiless(const struct gb_head *h, unsigned request_flags);
 // one that HEAD leaves out. False with the exception set.
 bool gb_head_announce(struct gb_head *h, unsigned request_flags, size_t size);
 
-// Adds it to `out` as a record. False with the exception set.
+// Adds it to `out` as a record: the response's head, or early hints with its header lines.
+// False with the exception set.
 bool gb_head_record(const struct gb_head *h, struct gb_bytes *out);
+bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out);
+
+// Gives all its memory back.
+void gb_head_free(struct gb_head *h);
 
 #endif

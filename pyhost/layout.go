@@ -6,7 +6,7 @@ package pyhost
 // Constants of layout.h.
 const (
 	Magic         = 0x6567646972626f67
-	LayoutVersion = 3
+	LayoutVersion = 4
 
 	MaxWorkers  = 257
 	MaxReactors = 8
@@ -71,9 +71,10 @@ const (
 	MaxResponseHead = 1 << 20
 
 	// Record.Kind
-	RecordHead = 1
-	RecordBody = 2
-	RecordFile = 3
+	RecordHead  = 1
+	RecordBody  = 2
+	RecordFile  = 3
+	RecordHints = 4
 
 	// ResponseHead.Flags
 	HeadDate   = 1

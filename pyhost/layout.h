@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define GB_MAGIC UINT64_C(0x6567646972626f67) // "gobridge", read as little-endian
-#define GB_LAYOUT_VERSION 3u
+#define GB_LAYOUT_VERSION 4u
 
 #define GB_MAX_WORKERS 257u // 256, and the next one of one that is being renewed
 #define GB_MAX_REACTORS 8u
@@ -217,9 +217,10 @@ struct gb_record {
 };
 
 enum {
-    GB_RECORD_HEAD = 1, // struct gb_response_head and what follows it; once
-    GB_RECORD_BODY = 2, // body bytes
-    GB_RECORD_FILE = 3, // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE); once
+    GB_RECORD_HEAD = 1,  // struct gb_response_head and what follows it; once
+    GB_RECORD_BODY = 2,  // body bytes
+    GB_RECORD_FILE = 3,  // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE); once
+    GB_RECORD_HINTS = 4, // as HEAD, with the status 103 and no reason: early hints (RFC 8297); before HEAD, any number
 };
 
 struct gb_file {
@@ -228,7 +229,7 @@ struct gb_file {
 };
 
 struct gb_response_head {
-    uint16_t status;      // 200..999
+    uint16_t status;      // 200..999; 103 in a HINTS record
     uint16_t count;       // header lines
     uint32_t flags;       // GB_HEAD_*
     uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN

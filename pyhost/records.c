@@ -70,3 +70,13 @@ enum gb_sent gb_records_file(struct gb_request *r, const struct gb_file *file)
     gb_bytes_clear(&r->out, (size_t)2 * SMALL);
     return sent;
 }
+
+enum gb_sent gb_records_hints(struct gb_request *r, const struct gb_head *hints)
+{
+    r->out.size = 0;
+    if (!gb_head_hints(hints, &r->out))
+        return GB_RAISED;
+    enum gb_sent sent = put(r, r->out.data, r->out.size, false);
+    gb_bytes_clear(&r->out, (size_t)2 * SMALL);
+    return sent;
+}

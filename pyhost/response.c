@@ -156,7 +156,7 @@ static enum gb_sent send_each(struct gb_request *r, PyObject *returned)
 
 // Calls close(), if there is one. What it raises is only reported: the response is
 // out, or has failed for another reason. An exception that is set stays set.
-static void close_returned(PyObject *returned)
+static void close_returned(struct gb_request *r, PyObject *returned)
 {
     PyObject *type, *value, *traceback;
     gb_py.PyErr_Fetch(&type, &value, &traceback);
@@ -165,8 +165,11 @@ static void close_returned(PyObject *returned)
         gb_py.PyErr_Clear();
     else
         result = gb_py.PyObject_CallFunctionObjArgs(method, NULL);
-    if (method != NULL && result == NULL)
-        gb_py.PyErr_WriteUnraisable(method);
+    if (method != NULL && result == NULL) {
+        PyObject *exception = gb_python_take_exception();
+        gb_request_report(r, exception, "close() of what the application returned failed");
+        gb_py.Py_DecRef(exception);
+    }
     gb_py.Py_DecRef(method);
     gb_py.Py_DecRef(result);
     gb_py.PyErr_Restore(type, value, traceback);
@@ -247,7 +250,7 @@ static enum gb_sent send_returned(struct gb_request *r, PyObject *returned)
         sent = send_each(r, returned);
     if (sent == GB_SENT)
         sent = inside(r, end_empty, NULL);
-    close_returned(returned);
+    close_returned(r, returned);
     return sent;
 }
 

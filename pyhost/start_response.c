@@ -1,61 +1,16 @@
 #include "start_response.h"
 
+#include "headers.h"
 #include "response.h"
 
 static PyTypeObject *type;
-
-// ---- Text. A str of Latin-1 characters as bytes (PEP 3333: "native strings").
-
-struct text {
-    const char *data;
-    size_t size;
-    PyObject *owner; // of the bytes; NULL when the str itself has them
-};
-
-static bool is_ascii(const char *data, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (data[i] & 0x80)
-            return false;
-    return true;
-}
-
-// Opens str `of`; what names it in the error. text_close releases it.
-static bool text_open(struct text *t, PyObject *of, const char *what)
-{
-    Py_ssize_t size;
-    *t = (struct text){0};
-    if (gb_py.PyObject_IsInstance(of, gb_py.PyUnicode_Type) != 1) {
-        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "%s must be str, not %R", what, of);
-        return false;
-    }
-    t->data = gb_py.PyUnicode_AsUTF8AndSize(of, &size);
-    if (t->data != NULL && is_ascii(t->data, (size_t)size)) {
-        t->size = (size_t)size;
-        return true;
-    }
-    gb_py.PyErr_Clear(); // a lone surrogate, which is no Latin-1 either
-    t->owner = gb_py.PyUnicode_AsLatin1String(of);
-    if (t->owner == NULL || gb_py.PyBytes_AsStringAndSize(t->owner, (char **)&t->data, &size) != 0) {
-        gb_py.PyErr_Clear();
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "%s has characters beyond Latin-1: %R", what, of);
-        return false;
-    }
-    t->size = (size_t)size;
-    return true;
-}
-
-static void text_close(struct text *t)
-{
-    gb_py.Py_DecRef(t->owner);
-}
 
 // ---- The status: "NNN reason".
 
 static bool take_status(struct gb_request *r, PyObject *status)
 {
-    struct text t;
-    if (!text_open(&t, status, "the status"))
+    struct gb_text t;
+    if (!gb_text_open(&t, status, "the status"))
         return false;
     bool valid = t.size >= 4 && t.data[3] == ' ' && gb_head_is_value(t.data, t.size);
     unsigned code = 0;
@@ -68,33 +23,7 @@ static bool take_status(struct gb_request *r, PyObject *status)
                            status);
     r->head.status = code;
     bool done = valid && code >= 200 && gb_bytes_add(&r->head.reason, t.data + 4, t.size - 4);
-    text_close(&t);
-    return done;
-}
-
-// ---- The headers.
-
-static bool take_text(struct gb_request *r, const struct text *name, const struct text *value)
-{
-    const char *tell;
-    enum gb_field taken = gb_head_field(&r->head, name->data, name->size, value->data, value->size, &tell);
-    if (tell != NULL)
-        gb_request_log(r, "the header %s is the server's business and is left out, here and in all responses", tell);
-    return taken != GB_FIELD_WRONG;
-}
-
-// `item` is one of the list; borrowed.
-static bool take_header(struct gb_request *r, PyObject *item)
-{
-    if (gb_py.PyObject_IsInstance(item, gb_py.PyTuple_Type) != 1 || gb_py.PyTuple_Size(item) != 2) {
-        gb_py.PyErr_Format(*gb_py.PyExc_TypeError, "a header must be a tuple (name, value), not %R", item);
-        return false;
-    }
-    struct text name, value = {0};
-    bool done = text_open(&name, gb_py.PyTuple_GetItem(item, 0), "a header's name") &&
-                text_open(&value, gb_py.PyTuple_GetItem(item, 1), "a header's value") && take_text(r, &name, &value);
-    text_close(&name);
-    text_close(&value);
+    gb_text_close(&t);
     return done;
 }
 
@@ -117,7 +46,7 @@ bool gb_start_response_take(struct gb_request *r, PyObject *status, PyObject *he
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *item = gb_python_list_item(headers, i);
-        bool done = item != NULL && take_header(r, item);
+        bool done = item != NULL && gb_headers_add(r, &r->head, item);
         gb_py.Py_DecRef(item);
         if (!done)
             return false;

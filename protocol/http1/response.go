@@ -65,6 +65,11 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 	return append(dst, "\r\n"...), f, closes
 }
 
+// AppendHints adds early hints to dst (RFC 8297).
+func AppendHints(dst []byte, h *bridge.ResponseHead) []byte {
+	return append(append(append(dst, "HTTP/1.1 103 Early Hints\r\n"...), h.Lines...), "\r\n"...)
+}
+
 func framing(h *bridge.ResponseHead, r *Response) Framing {
 	switch {
 	case r.NoBody || h.Status == 204 || h.Status == 304:

@@ -84,6 +84,12 @@ func (c *conn) headless(state bridge.State) bool {
 	w := c.work
 	switch state {
 	case bridge.Waiting:
+		if h := w.x.Hints(); h != nil {
+			if w.minor == 1 { // RFC 9110 section 15.2
+				w.pending = http1.AppendHints(w.pending, h)
+			}
+			return true
+		}
 		if !w.expect || !w.x.BodyWanted() {
 			return false
 		}

@@ -63,8 +63,9 @@ type call struct {
 	queued  bool // among the news
 	in      []byte
 	inEnd   bool
-	wants   bool // the application waits for body bytes
-	noRoom  bool // the front waits for room
+	wants   bool                   // the application waits for body bytes
+	noRoom  bool                   // the front waits for room
+	hints   []*bridge.ResponseHead // before the head
 	head    *bridge.ResponseHead
 	records [][]byte
 	size    int          // bytes in records
@@ -215,6 +216,14 @@ func (c *call) start(status int, length int64, lines ...string) {
 	c.tell()
 }
 
+// hint sends early hints.
+func (c *call) hint(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hints = append(c.hints, &bridge.ResponseHead{Status: 103, Lines: []byte(line + "\r\n")})
+	c.tell()
+}
+
 // atOnce answers whole, with one piece of news.
 func (c *call) atOnce(status int, body string) {
 	c.mu.Lock()
@@ -309,7 +318,20 @@ func (x *fakeExchange) Head() *bridge.ResponseHead {
 	c := x.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.hints) > 0 {
+		return nil
+	}
 	return c.head
+}
+
+func (x *fakeExchange) Hints() (h *bridge.ResponseHead) {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.hints) > 0 {
+		h, c.hints = c.hints[0], c.hints[1:]
+	}
+	return h
 }
 
 // Body returns two records as the two pieces of one, so that a piece grows behind the

@@ -58,6 +58,7 @@ func (x *instantExchange) WriteBody(b []byte) int     { return len(b) }
 func (x *instantExchange) EndBody()                   {}
 func (x *instantExchange) BodyWanted() bool           { return false }
 func (x *instantExchange) Head() *bridge.ResponseHead { return &x.port.head }
+func (*instantExchange) Hints() *bridge.ResponseHead  { return nil }
 func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
 func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
 func (*instantExchange) File() (bridge.File, bool)    { return bridge.File{}, false }

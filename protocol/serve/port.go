@@ -24,6 +24,7 @@ type Exchange interface {
 	EndBody()
 	BodyWanted() bool
 	Head() *bridge.ResponseHead
+	Hints() *bridge.ResponseHead
 	Body() (a, b []byte)
 	Advance(n int)
 	File() (bridge.File, bool)

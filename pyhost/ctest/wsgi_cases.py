@@ -1,7 +1,7 @@
 """Applications, and the table of what their responses must be."""
 import sys
 
-from wsgi_front import ABORTED, DATE, SERVER, UNKNOWN
+from wsgi_front import ABORTED, DATE, HTTP10, SERVER, UNKNOWN
 
 # ---- Applications.
 
@@ -67,6 +67,34 @@ def writer(environ, start_response):
     write(b"one ")
     write(b"two ")
     return [b"three"]
+
+
+LINKS = [("Link", "</a.css>; rel=preload"), ("link", "</\xe4.js>")]
+
+
+def hinting(environ, start_response):
+    """Early hints: before and after start_response, and too late."""
+    hint = environ["wsgi.early_hints"]
+    hint(LINKS)
+    hint([])
+    start_response("200 OK", [])
+    hint(headers=iter(LINKS[:1]))
+    yield b"x"
+    hint(LINKS)
+
+
+def hinting_nonsense(environ, start_response):
+    seen = []
+    for headers in ([("A", "b\r\nC: d")], [("A B", "c")], [("Content-Length", "1")], [("A", "\u20ac")], [("A", 1)], [("A",)], ["AB"], "AB", None, 5,
+                    (1 // 0 for _ in "x")):
+        try:
+            environ["wsgi.early_hints"](headers)
+            seen.append("nothing")
+        except Exception as error:
+            seen.append(type(error).__name__)
+    environ["wsgi.early_hints"]([("Connection", "close")])  # the server's business
+    start_response("200 OK", [])
+    return [" ".join(seen).encode()]
 
 
 def twice(environ, start_response):
@@ -209,6 +237,14 @@ CASES = [
     ("exc_info without traceback", too_late_with(KeyError, KeyError("bare"), None), {},
      dict(outcome=ABORTED, body=b"out", errors="KeyError: 'bare'")),
     ("exc_info None", starting("200 OK", [], None), {}, dict(status=200, body=b"x")),
+    # early hints
+    ("early hints", hinting, {}, dict(hints=[LINKS, LINKS[:1]], status=200, body=b"x")),
+    ("early hints for HTTP/1.0", hinting, dict(flags=HTTP10), dict(hints=[], status=200, body=b"x")),
+    ("early hints of nonsense", hinting_nonsense, {},
+     dict(hints=[], body=b"ValueError ValueError ValueError ValueError TypeError TypeError TypeError TypeError TypeError TypeError "
+                         b"ZeroDivisionError")),
+    ("many early hints", lambda environ, start: [environ["wsgi.early_hints"](LINKS * 100) for _ in range(30)] and simple()(environ, start),
+     dict(piece=4096), dict(hints=[LINKS * 100] * 30, body=b"hello")),
     # applications at fault
     ("start_response twice", twice, {}, dict(status=500, errors="AssertionError")),
     ("no start_response", lambda environ, start_response: [b"x"], {}, dict(status=500, errors="start_response")),

@@ -33,13 +33,16 @@ class Answer:
     def __init__(self, outcome, data, errors):
         self.outcome, self.errors = outcome, errors
         self.status, self.reason, self.headers, self.flags, self.length = 0, "", [], 0, UNKNOWN
-        self.blocks, self.files = [], 0
+        self.blocks, self.files, self.hints = [], 0, []
         while data:
             kind, size = struct.unpack_from("<II", data)
             payload, data = data[8:8 + size], data[8 + size:]
             if kind == 1:
                 assert self.status == 0, "a second head"
                 self.head(payload)
+            elif kind == 4:
+                assert self.status == 0, "hints behind the head"
+                self.hints.append(self.lines_of_hints(payload))
             elif kind == 3:
                 assert self.status and self.files == 0
                 self.files = 1
@@ -49,6 +52,12 @@ class Answer:
                 self.blocks.append(payload)
         assert library.test_file() == -1, "a descriptor that no record names"
         self.body = b"".join(self.blocks)
+
+    def lines_of_hints(self, payload):
+        self.head(payload)
+        assert (self.status, self.reason, self.flags, self.length) == (103, "", 0, UNKNOWN)
+        lines, self.headers, self.status = self.headers, [], 0
+        return lines
 
     def head(self, payload):
         self.status, count, self.flags, self.length, reason, lines = struct.unpack_from("<HHIQII", payload)

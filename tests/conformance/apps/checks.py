@@ -6,6 +6,7 @@ import bodies  # noqa: F401
 import inputs  # noqa: F401
 import files  # noqa: F401
 import faults  # noqa: F401
+import pep  # noqa: F401
 from common import PAGES
 from validated import application as validated
 
