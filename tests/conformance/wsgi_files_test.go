@@ -4,7 +4,7 @@ import "testing"
 
 // content is the file that apps/files.py sends.
 var content = func() string {
-	b := make([]byte, 300000)
+	b := make([]byte, 600000)
 	for i := range b {
 		b[i] = byte(i * 31 % 251)
 	}
@@ -16,8 +16,8 @@ func filesAreSent(t *testing.T, w *wsgi) {
 		kind string
 		want string
 	}{
-		{"whole", content}, {"position", content[1000:]}, {"buffered", content[1000:]}, {"length", content[:100000]},
-		{"range", content[1000:101000]}, {"small", content[:100]}, {"end", ""}, {"unlinked", content}, {"bytesio", content},
+		{"whole", content}, {"position", content[1000:]}, {"buffered", content[1000:]}, {"length", content[:200000]},
+		{"range", content[1000:201000]}, {"small", content[:100]}, {"end", ""}, {"unlinked", content}, {"bytesio", content},
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			name, status, want := one.kind+"&"+unique(), 200, one.want

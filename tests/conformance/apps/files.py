@@ -6,7 +6,7 @@ import tempfile
 
 from common import note, page
 
-SIZE = 300000
+SIZE = 600000
 CONTENT = bytes(i * 31 % 251 for i in range(SIZE))
 
 
@@ -69,8 +69,8 @@ KINDS = {
     "whole": lambda: (plain(), []),
     "position": lambda: (at(1000), []),
     "buffered": lambda: (read_some(1000), []),
-    "length": lambda: (plain(), [("Content-Length", "100000")]),
-    "range": lambda: (at(1000), [("Content-Length", "100000"), ("Content-Range", f"bytes 1000-100999/{SIZE}")]),
+    "length": lambda: (plain(), [("Content-Length", "200000")]),
+    "range": lambda: (at(1000), [("Content-Length", "200000"), ("Content-Range", f"bytes 1000-200999/{SIZE}")]),
     "small": lambda: (plain(CONTENT[:100]), []),
     "end": lambda: (at(SIZE), []),
     "unlinked": lambda: (unlinked(), []),
