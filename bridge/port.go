@@ -31,6 +31,7 @@ type Port struct {
 	posted atomic.Bool // there is mail, or a reason to look at the line
 	asleep atomic.Bool
 	spin   spinner
+	doze   dozer
 }
 
 // Doze says how a reactor may wait.
@@ -212,7 +213,7 @@ func (p *Port) Sleep() Doze {
 		return Watch
 	}
 	mode, doze := uint32(pyhost.Asleep), SleepLong
-	if p.inflight > 1 {
+	if p.inflight > 1 && p.doze.try() {
 		mode, doze = pyhost.Dozing, DozeBriefly
 	}
 	p.asleep.Store(true)
@@ -230,6 +231,7 @@ func (p *Port) Deepen() bool {
 		p.Awake()
 		return false
 	}
+	p.doze.vain()
 	return true
 }
 
@@ -237,6 +239,7 @@ func (p *Port) Deepen() bool {
 func (p *Port) Awake() {
 	p.mark(pyhost.Awake) //gb:step awake
 	p.asleep.Store(false)
+	p.doze.over()
 }
 
 func (p *Port) mark(sleeping uint32) {

@@ -50,6 +50,42 @@ func (s *spinner) answered() {
 	}
 }
 
+// maxWithout is how many sleeps at most go without a doze because dozes were in vain.
+const maxWithout = 63
+
+// A dozer says whether a reactor that waits for several answers dozes before it sleeps. A doze
+// in which no answer comes has cost a timer and a wake for nothing: then some
+// sleeps go without, and about twice as many after each further one in vain. So views that take longer
+// than DozeTime are not disturbed.
+type dozer struct {
+	dozing  bool
+	without int // sleeps that go without one, after the last that was in vain
+	left    int // of them
+}
+
+func (d *dozer) try() bool {
+	if d.left > 0 {
+		d.left--
+		return false
+	}
+	d.dozing = true
+	return true
+}
+
+// vain is called when a doze is over and nothing has come.
+func (d *dozer) vain() {
+	d.dozing = false
+	d.without = min(2*d.without+1, maxWithout)
+	d.left = d.without
+}
+
+// over is called when the reactor is awake again.
+func (d *dozer) over() {
+	if d.dozing {
+		*d = dozer{}
+	}
+}
+
 func (c *Config) spinTime() time.Duration {
 	if c.Spin {
 		return SpinTime

@@ -59,3 +59,27 @@ func TestOnlyARowOfShortWaitsMakesAReactorWatch(t *testing.T) {
 		}
 	}
 }
+
+func TestDozesInVainBecomeRare(t *testing.T) {
+	var d dozer
+	tries, dozes := 1000, 0
+	for range tries {
+		if d.try() {
+			dozes++
+			d.vain()
+		}
+		d.over()
+	}
+	if dozes < 2 || dozes > 30 {
+		t.Errorf("%d of %d sleeps began with a doze in vain", dozes, tries)
+	}
+	for !d.try() {
+	}
+	d.over() // an answer came
+	for range 10 {
+		if !d.try() {
+			t.Fatal("a doze that served is not followed by the next")
+		}
+		d.over()
+	}
+}
