@@ -18,7 +18,7 @@ const (
 	copyPiece     = 4 << 10 // a longer piece of a body is not copied
 	copyTotal     = 64 << 10
 	copyBehind    = 16 << 10 // for a client that has been slower than its answer
-	turnsOfWrites = 16 // of one connection in one turn
+	turnsOfWrites = 16       // of one connection in one turn
 )
 
 // write sends what there is of the answer, as far as the socket takes it.
