@@ -55,6 +55,9 @@ func appendEnviron(dst []byte, r *Request) []byte {
 			puts("HTTPS", "on")
 		}
 	}
+	if len(r.ID) > 0 {
+		put(pyhost.RequestIDVariable, r.ID)
+	}
 	names := namesOf(r.Fields)
 	for i := range r.Fields {
 		if dst, count = appendField(dst, count, &names, i); count > 65535 {

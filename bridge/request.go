@@ -19,6 +19,7 @@ type Request struct {
 	BodyLength int64   // bytes; 0 none, -1 unknown (chunked)
 	Expect     bool    // the client waits for 100 (Continue)
 	Peer       *Peer
+	ID         []byte // by which logs know the request; empty: by none
 }
 
 // Peer says between whom a connection is. It is constant for the connection.

@@ -84,7 +84,7 @@ func (t *template) refused() string {
 // If it must not be forked, it is returned, to be set up as a worker. t.mu is held.
 func (t *template) make() (*worker, error) {
 	g := t.gen
-	settings := pyhost.Settings(append(g.bridge.config.forImport(), "preload", string(g.bridge.config.Preload))...)
+	settings := pyhost.Settings(append(g.bridge.config.forImport(), "preload", string(g.bridge.config.Preload), "title", g.bridge.config.title("template"))...)
 	w, err := g.fromZygote(func(z *pyhost.Zygote, incarnation uint32) (int, error) { return z.Template(incarnation, settings) })
 	if err != nil {
 		return nil, err

@@ -135,8 +135,18 @@ func (w *worker) setup(g *generation, s *slot) error {
 	}
 	fds = append(fds, w.evidence.fd)
 	return w.send(&pyhost.Message{Kind: pyhost.MsgSetup, A: uint64(s.index), B: uint64(w.incarnation),
-		Payload: pyhost.Settings(g.bridge.config.forImport()...)}, fds...)
+		Payload: pyhost.Settings(append(g.bridge.config.forImport(), "title", g.titleOf(s))...)}, fds...)
 }
+
+// titleOf is how ps shows the slot's worker.
+func (g *generation) titleOf(s *slot) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bridge.config.title("worker " + strconv.Itoa(s.number))
+}
+
+// title is how ps shows a process.
+func (c *Config) title(process string) string { return "gobridge: " + process + " " + c.Application }
 
 // forImport are the settings with which the application is imported, as names and values.
 func (c *Config) forImport() []string {

@@ -36,7 +36,7 @@ func (z *zygote) get() (*pyhost.Zygote, error) {
 	c := &z.bridge.config
 	z.bridge.reaper.pause()
 	defer z.bridge.reaper.resume()
-	p, err := pyhost.Launch(c.Interpreter, c.Host, c.Helper)
+	p, err := pyhost.Launch(c.Interpreter, c.Host, c.Helper, c.title("zygote"))
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ enum {
     GB_MSG_BOOT = 1,  // settings: "library" (libpython's path; empty: this process is an interpreter),
                       // "program" (sys.executable to be); descriptors: a memfd with the Python helper: of each of its
                       // modules "name\0source\0"
+                      // This, TEMPLATE and SETUP may have "title": how ps is to show the process
     GB_MSG_TEMPLATE = 5, // a: incarnation; settings as in SETUP, and "preload" (auto; on: may be forked whatever the
                          // import leaves behind); descriptors: the template's own socket. Answered by SPAWNED
     // front to zygote, and to a template that may be forked

@@ -40,11 +40,58 @@ void gb_errors_end(struct gb_request *r)
 {
     if (r->errors.size > 0 && gb_bytes_add(&r->errors, "\n", 1))
         put_begun(r);
+    r->errors_amid = false;
+}
+
+// Writes the whole lines of those that are put together, and the rest, too, if it is long.
+static void put_lines(struct gb_request *r)
+{
+    struct gb_bytes *e = &r->errors;
+    const char *newline = memrchr(e->data, '\n', e->size);
+    size_t lines = newline != NULL ? (size_t)(newline - e->data) + 1 : 0;
+    if (e->size - lines > LONGEST_LINE || lines == e->size) {
+        r->errors_amid = lines != e->size;
+        put_begun(r);
+    } else if (lines > 0) {
+        put(e->data, lines);
+        e->size -= lines;
+        memmove(e->data, e->data + lines, e->size);
+    }
+}
+
+// Does text that is added now begin a line?
+static bool begins_line(const struct gb_request *r)
+{
+    const struct gb_bytes *e = &r->errors;
+    return e->size > 0 ? e->data[e->size - 1] == '\n' : !r->errors_amid;
+}
+
+// Adds text, each line of which begins with the request's id.
+static bool add_marked(struct gb_request *r, const uint8_t *id, size_t id_size, const char *data, size_t size)
+{
+    struct gb_bytes *e = &r->errors;
+    while (size > 0) {
+        const char *newline = memchr(data, '\n', size);
+        size_t piece = newline != NULL ? (size_t)(newline - data) + 1 : size;
+        if (begins_line(r) && !(gb_bytes_add(e, "[", 1) && gb_bytes_add(e, id, id_size) && gb_bytes_add(e, "] ", 2)))
+            return false;
+        if (!gb_bytes_add(e, data, piece))
+            return false;
+        data += piece;
+        size -= piece;
+    }
+    if (e->size > 0)
+        put_lines(r);
+    return true;
 }
 
 static bool add(const char *data, size_t size)
 {
     struct gb_request *r = gb_request_of_thread();
+    size_t id_size;
+    const uint8_t *id = r != NULL ? gb_request_id(r, &id_size) : NULL;
+    if (id != NULL)
+        return add_marked(r, id, id_size, data, size);
     const char *newline = memrchr(data, '\n', size);
     size_t lines = newline != NULL ? (size_t)(newline - data) + 1 : 0;
     if (r == NULL || (r->errors.size == 0 && lines == size)) {
@@ -113,8 +160,10 @@ static PyObject *errors_flush(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
     struct gb_request *r = gb_request_of_thread();
-    if (r != NULL && r->errors.size > 0)
+    if (r != NULL && r->errors.size > 0) {
+        r->errors_amid = true;
         put_begun(r);
+    }
     return gb_none();
 }
 

@@ -27,6 +27,9 @@ const (
 // SpawnLimit is how long zygote and template may take for a fork.
 const SpawnLimit = 30 * time.Second
 
+// titleRoom is how many bytes there are for a process's title.
+const titleRoom = 256
+
 // loadHost runs inside the interpreter (interpreter host). Importing the library
 // would not do: inside a PyInit_ a free-threaded build turns its GIL on.
 const loadHost = `import sys
@@ -61,8 +64,8 @@ type Zygote struct {
 
 // Launch starts the interpreter in the host that Choose chose (helper is the names and
 // sources of the Python helper's modules, as GB_MSG_BOOT wants them) and waits until it
-// is up.
-func Launch(i *Interpreter, h Host, helper []byte) (*Zygote, error) {
+// is up. title is how ps shows it.
+func Launch(i *Interpreter, h Host, helper []byte, title string) (*Zygote, error) {
 	command, library, err := hostCommand(i, h)
 	if err != nil {
 		return nil, err
@@ -71,7 +74,7 @@ func Launch(i *Interpreter, h Host, helper []byte) (*Zygote, error) {
 	if err != nil {
 		return nil, err
 	}
-	boot := Message{Kind: MsgBoot, Payload: Settings("library", library, "program", i.Path)}
+	boot := Message{Kind: MsgBoot, Payload: Settings("library", library, "program", i.Path, "title", title)}
 	if err := z.boot(&boot, helper); err != nil {
 		z.Close()
 		return nil, fmt.Errorf("start Python %s (%s, %s host): %w", i.Version, i.Path, h, err)
@@ -108,7 +111,7 @@ func hostCommand(i *Interpreter, h Host) (*exec.Cmd, string, error) {
 	case HostEmbedded:
 		// Not os.Executable: while an upgrade is being installed that path is another program.
 		command := exec.Command("/proc/self/exe")
-		command.Args[0] = "gobridge: python host"
+		command.Args[0] = "gobridge: python host" + strings.Repeat(" ", titleRoom) // which becomes the title (title.c)
 		return command, i.Library, nil
 	case HostInterpreter:
 		host, err := hostLibrary()

@@ -53,18 +53,19 @@ const (
 	RequestExpect = 4
 
 	// the first variables of an ASGI head, in this order
-	ScopeMethod     = 0
-	ScopeRoot       = 1
-	ScopePath       = 2
-	ScopeRawPath    = 3
-	ScopeQuery      = 4
-	ScopeVersion    = 5
-	ScopeScheme     = 6
-	ScopeClient     = 7
-	ScopeClientPort = 8
-	ScopeServer     = 9
-	ScopeServerPort = 10
-	ScopeVariables  = 11
+	ScopeMethod       = 0
+	ScopeRoot         = 1
+	ScopePath         = 2
+	ScopeRawPath      = 3
+	ScopeQuery        = 4
+	ScopeVersion      = 5
+	ScopeScheme       = 6
+	ScopeClient       = 7
+	ScopeClientPort   = 8
+	ScopeServer       = 9
+	ScopeServerPort   = 10
+	ScopeVariables    = 11
+	RequestIDVariable = "gobridge.request_id" // GB_REQUEST_ID
 
 	LengthUnknown   = 1<<64 - 1
 	MaxRequestHead  = 1 << 20

@@ -185,6 +185,9 @@ struct gb_variable {
     uint32_t value_size;
 };
 
+// The variable with the id by which logs know the request, if it has one.
+#define GB_REQUEST_ID "gobridge.request_id"
+
 enum {
     GB_REQUEST_HEAD = 1,   // the method is HEAD: no body goes out
     GB_REQUEST_HTTP10 = 2, // the client speaks HTTP/1.0

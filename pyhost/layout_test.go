@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,14 @@ var constants = map[string]uint64{
 	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile,
 	"GB_MSG_STACKS": MsgStacks, "GB_MSG_STACKED": MsgStacked,
 	"GB_MAX_MESSAGE": MaxMessage, "GB_MAX_DESCRIPTORS": MaxDescriptors,
+}
+
+// The name is the header's.
+func TestRequestIDVariable(t *testing.T) {
+	header, err := os.ReadFile("layout.h")
+	if err != nil || !strings.Contains(string(header), "#define GB_REQUEST_ID "+strconv.Quote(RequestIDVariable)+"\n") {
+		t.Errorf("layout.h has another name than %s (%v)", RequestIDVariable, err)
+	}
 }
 
 // TestLayout compiles a program that prints what the C compiler makes of the headers,

@@ -134,6 +134,11 @@ static const uint8_t *variable(const struct gb_request *r, const char *name, siz
     return NULL;
 }
 
+const uint8_t *gb_request_id(const struct gb_request *r, size_t *size)
+{
+    return variable(r, GB_REQUEST_ID, size);
+}
+
 static void add_variable(const struct gb_request *r, struct gb_log *l, const char *name, char after)
 {
     size_t size;
@@ -144,7 +149,14 @@ static void add_variable(const struct gb_request *r, struct gb_log *l, const cha
 __attribute__((format(printf, 3, 0))) static void make_line(const struct gb_request *r, struct gb_log *l,
                                                             const char *format, va_list arguments)
 {
+    size_t size;
     gb_log_begin(l);
+    const uint8_t *id = gb_request_id(r, &size);
+    if (id != NULL) {
+        l->text[l->size++] = '[';
+        gb_log_client(l, id, size, ']');
+        l->text[l->size++] = ' ';
+    }
     add_variable(r, l, "REQUEST_METHOD", ' ');
     add_variable(r, l, "REQUEST_URI", ':');
     l->text[l->size++] = ' ';

@@ -37,6 +37,7 @@ struct gb_request {
     struct gb_bytes taken; // what a read returns, while it is put together
 
     struct gb_bytes errors; // a line for wsgi.errors that is not ended yet
+    bool errors_amid;       // and its begin was written already
 
     struct gb_keys keys; // names of variables as Python strings, each with its last value
 
@@ -83,6 +84,9 @@ __attribute__((format(printf, 2, 3))) void gb_request_log(const struct gb_reques
 // Writes such a line with the exception and its traceback behind it; no exception is set.
 __attribute__((format(printf, 3, 4))) void gb_request_report(const struct gb_request *r, PyObject *exception,
                                                              const char *format, ...);
+
+// The request's id, which is the request's; NULL if it has none, or is over.
+const uint8_t *gb_request_id(const struct gb_request *r, size_t *size);
 
 // Does this method or status have no response body?
 bool gb_request_bodiless(const struct gb_request *r);

@@ -16,6 +16,7 @@
 #include "python_api.h"
 #include "spawn.h"
 #include "threads.h"
+#include "title.h"
 #include "worker.h"
 
 #define TRIAL_SECONDS 10 // for a child of the trial fork to come to its end
@@ -167,6 +168,7 @@ void gb_template_main(int control, const struct gb_packet *request)
     const char *preload = gb_packet_setting(request, "preload");
     bool forced = preload != NULL && strcmp(preload, "on") == 0;
     template.control = control;
+    gb_title_take(request);
     // First of all handlers, so that it runs last.
     bool registered = pthread_atfork(before_fork, NULL, NULL) == 0;
     gb_worker_begin("gobridge-template");

@@ -24,6 +24,7 @@
 #include "segment.h"
 #include "signals.h"
 #include "spawn.h"
+#include "title.h"
 #include "wsgi.h"
 
 #define WATCHER_STACK ((size_t)256 << 10) // it calls nothing deep
@@ -197,6 +198,7 @@ static const char *set_up(void)
     struct gb_packet *p = &worker.packet;
     if (p->message.kind != GB_MSG_SETUP || p->message.b != worker.incarnation)
         return "setup: not the message that was expected";
+    gb_title_take(p);
     const char *wrong = take_descriptors();
     gb_packet_drop(p);
     return wrong;

@@ -15,6 +15,7 @@
 #include "spawn.h"
 #include "start.h"
 #include "template.h"
+#include "title.h"
 #include "worker.h"
 
 static struct gb_packet packet;
@@ -139,6 +140,7 @@ void gb_zygote_main(int control)
         _exit(0);
     if (got < 0 || packet.message.kind != GB_MSG_BOOT)
         fail(control, "boot: not the message that was expected");
+    gb_title_take(&packet);
     boot(control);
     gb_signals_hold();
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -62,7 +62,7 @@ func inHosts(t *testing.T, paths []string, f func(t *testing.T, i *pyhost.Interp
 
 func launch(t *testing.T, i *pyhost.Interpreter, h pyhost.Host) *pyhost.Zygote {
 	t.Helper()
-	z, err := pyhost.Launch(i, h, python.Helper)
+	z, err := pyhost.Launch(i, h, python.Helper, "gobridge: test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +161,13 @@ func TestAZygoteThatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := &pyhost.Interpreter{Path: "/usr/bin/python3", Version: "3.x", Library: text}
-	_, err := pyhost.Launch(i, pyhost.HostEmbedded, python.Helper)
+	_, err := pyhost.Launch(i, pyhost.HostEmbedded, python.Helper, "")
 	failed, ok := errors.AsType[*pyhost.FailedError](err)
 	if !ok || failed.ExitCode == 0 || !strings.Contains(err.Error(), text) {
 		t.Errorf("a library that is none: %v", err)
 	}
 	everyHost(t, func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host) {
-		_, err := pyhost.Launch(i, h, pyhost.Settings("_gobridge", "raise ValueError('the helper is broken')"))
+		_, err := pyhost.Launch(i, h, pyhost.Settings("_gobridge", "raise ValueError('the helper is broken')"), "")
 		if _, ok := errors.AsType[*pyhost.FailedError](err); !ok || !strings.Contains(err.Error(), "the helper is broken") {
 			t.Errorf("a helper that raises: %v", err)
 		}

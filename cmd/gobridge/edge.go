@@ -45,6 +45,17 @@ var extraHeader = kind{placeholder: "NAME:VALUE", several: true, separate: byLin
 	parse: func(value string) (any, error) { return http1.NewExtra(value) },
 }
 
+// idHeader is the name of a header field that may have a value of ours.
+var idHeader = kind{placeholder: "NAME", must: "a header's name like X-Request-ID, of none that HTTP gives a meaning", brief: "NAME",
+	parse: func(value string) (any, error) {
+		_, err := http1.NewExtra(value + ":")
+		if err != nil || slices.Contains([]string{"host", "content-type", "cookie", "authorization", "accept", "range", "expect", "date"}, strings.ToLower(value)) {
+			return nil, errNot
+		}
+		return value, nil
+	},
+}
+
 // mount is where an application is mounted.
 var mount = kind{placeholder: "PATH", must: "a path like /shop: beginning with a slash, not ending with one, and percent-encoded as in a URL",
 	brief: "PATH", parse: func(value string) (any, error) {
@@ -82,7 +93,7 @@ func (s *settings) forEdge(out *serve.Settings) error {
 	}
 	out.ProxyVersions = proxyVersions[s.proxyProtocol]
 	out.Root, out.RefuseUnderscores = s.rootPath, s.headerMap == "refuse"
-	out.NoDate = s.noDate
+	out.NoDate, out.RequestID = s.noDate, s.requestID
 	if s.noServer {
 		out.ServerName = ""
 	}

@@ -154,6 +154,7 @@ var foreign = map[string]string{
 	"workers-lifetime": "max-worker-lifetime", "max-worker-lifetime-delta": "max-worker-lifetime-jitter",
 	"workers-max-rss": "max-worker-memory", "reload-on-rss": "max-worker-memory", "evil-reload-on-rss": "max-worker-memory",
 	"max-concurrency": "limit-concurrency", "listen-backlog": "backlog", "limit-conn": "limit-connections-per-address",
+	"request-id": "request-id-header", "id-header": "request-id-header",
 	"max-connections": "limit-connections", "worker-connections": "limit-connections",
 }
 

@@ -46,6 +46,7 @@ type settings struct {
 	proxyAllow                             []string
 	rootPath                               string
 	headers                                []string
+	requestID                              string
 	noServer, noDate                       bool
 	headerMap                              string
 	maxRequests, maxRequestsJitter         int
@@ -154,6 +155,8 @@ var table = []setting{
 		func(s *settings) any { return &s.rootPath }},
 	{"header-map", "", "drop", choice("drop", "refuse"), "what to do with a request's headers whose name has an underscore, and could be taken for another one: leave them out, or answer 400",
 		func(s *settings) any { return &s.headerMap }},
+	{"request-id-header", "", "off", idHeader.word("off", ""), "header with a request's id, like X-Request-ID: taken from the client if it is well-formed, else made; it is in the environ, in wsgi.errors and in the access log",
+		func(s *settings) any { return &s.requestID }},
 	{"header", "", "", extraHeader, "header for every answer that has none of that name; may be given several times",
 		func(s *settings) any { return &s.headers }},
 	{"no-server-header", "", "false", yes, "send no Server header, unless the application sets one",

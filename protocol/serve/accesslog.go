@@ -155,6 +155,7 @@ func (r *logRing) put(line []byte) {
 type entry struct {
 	remote                   string
 	request, referrer, agent []byte // as they came; request is the request line
+	id                       []byte // empty: it has none
 	status                   int
 	sent                     int64 // body bytes
 	took                     time.Duration
@@ -183,6 +184,9 @@ func (r *logRing) add(e *entry, now time.Time) {
 	b = appendQuoted(b, e.agent)
 	b = append(b, `" `...)
 	b = appendSeconds(b, e.took)
+	if len(e.id) > 0 {
+		b = append(append(b, ' '), e.id...)
+	}
 	b = append(b, '\n')
 	r.line = b
 	r.put(b)

@@ -39,6 +39,8 @@ type Settings struct {
 	NoDate     bool          // no field Date
 	Extra      []http1.Extra // fields for every response
 
+	RequestID string // name of the field with a request's id, from the client or made; empty: requests have none
+
 	Root          string              // where the application is mounted: bridge.Request.Root
 	Forwarded     forwarded.Rules     // which peers are believed what about their clients
 	ProxyVersions proxyproto.Versions // which announcements are awaited

@@ -13,6 +13,7 @@ type work struct {
 	x       Exchange
 	parser  http1.Parser
 	note    note
+	made    madeID
 	pending []byte      // of the answer: made, and not taken by the socket
 	origin  bridge.Peer // what proxies say of the request, if they are believed
 	progress
@@ -126,6 +127,9 @@ func (c *conn) begin() bool {
 	w.since, w.minor = r.now, q.Minor
 	w.close = !w.parser.KeepAlive
 	w.noBody = w.parser.HeadMethod
+	if q.ID = nil; s.RequestID != "" {
+		w.identify(q, r.server.requestID, r.server.requestIDLower)
+	}
 	w.note.take(q, r.log != nil)
 	w.expectBody(q)
 	if w.parser.Forwarded && !c.hear(q) {
@@ -171,8 +175,8 @@ func (c *conn) leave() {
 // A note is what is remembered of a request's head, which is not kept itself: enough to
 // name it in a log.
 type note struct {
-	text                 []byte
-	name, line, referrer int // where the parts end: "GET /path", and the rest of the line; the agent is the last
+	text                        []byte
+	name, line, referrer, agent int // where the parts end: "GET /path", and the rest of the line; the id is the last
 }
 
 const (
@@ -182,7 +186,12 @@ const (
 
 func (n *note) reset() { *n = note{text: n.text[:0]} }
 
-func (n *note) describe() string { return string(n.text[:n.name]) }
+func (n *note) describe() string {
+	if id := n.text[n.agent:]; len(id) > 0 {
+		return string(n.text[:n.name]) + " [" + string(id) + "]"
+	}
+	return string(n.text[:n.name])
+}
 
 // take remembers a request; all of it for an access log.
 func (n *note) take(q *bridge.Request, all bool) {
@@ -193,16 +202,17 @@ func (n *note) take(q *bridge.Request, all bool) {
 	n.text = append(append(n.text[:0], q.Method...), ' ')
 	n.text = append(n.text, q.Target[:min(len(q.Target), limit)]...)
 	n.name = len(n.text)
-	n.line, n.referrer = n.name, n.name
-	if !all {
-		return
+	n.line, n.referrer, n.agent = n.name, n.name, n.name
+	if all {
+		n.text = append(n.text, " HTTP/1."...)
+		n.text = append(n.text, byte('0'+q.Minor))
+		n.line = len(n.text)
+		n.text = appendField(n.text, q.Fields, "referer")
+		n.referrer = len(n.text)
+		n.text = appendField(n.text, q.Fields, "user-agent")
+		n.agent = len(n.text)
 	}
-	n.text = append(n.text, " HTTP/1."...)
-	n.text = append(n.text, byte('0'+q.Minor))
-	n.line = len(n.text)
-	n.text = appendField(n.text, q.Fields, "referer")
-	n.referrer = len(n.text)
-	n.text = appendField(n.text, q.Fields, "user-agent")
+	n.text = append(n.text, q.ID...)
 }
 
 func appendField(dst []byte, fields []bridge.Field, name string) []byte {
@@ -241,7 +251,7 @@ func (c *conn) logRequest() {
 		p = &c.peer
 	}
 	r.log.add(&entry{
-		remote: p.RemoteAddr, request: n.text[:n.line], referrer: n.text[n.line:n.referrer], agent: n.text[n.referrer:],
+		remote: p.RemoteAddr, request: n.text[:n.line], referrer: n.text[n.line:n.referrer], agent: n.text[n.referrer:n.agent], id: n.text[n.agent:],
 		status: w.status, sent: w.sent, took: time.Duration(r.now - w.since),
 	}, r.wall)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,9 @@ type Server struct {
 	senders   senders
 	clock     func() time.Time
 	epoch     time.Time
+
+	requestID      []byte // Settings.RequestID
+	requestIDLower string
 
 	serving   sync.WaitGroup
 	stopping  sync.Once // accepting
@@ -48,7 +52,8 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 	if err := settings.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock()}
+	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock(),
+		requestID: []byte(settings.RequestID), requestIDLower: strings.ToLower(settings.RequestID)}
 	if settings.AccessLog != nil {
 		s.access = newAccessLog(settings.AccessLog, len(ports), logRingSize, settings.Log)
 	}

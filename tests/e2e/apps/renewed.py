@@ -3,6 +3,7 @@
 
 import atexit
 import os
+import threading
 import time
 from urllib.parse import parse_qs
 
@@ -35,4 +36,6 @@ def application(environ, start_response):
         mebibytes = int(parse_qs(environ["QUERY_STRING"])["mebibytes"][0])
         KEPT.append(b"x" * (mebibytes << 20))
     start_response("200 OK", [("Content-Type", "text/plain")])
+    if path == "/thread":
+        return [f"{os.getpid()} {threading.get_ident()}".encode()]
     return [str(os.getpid()).encode()]
