@@ -29,7 +29,7 @@ const StackField = "stack"
 
 const (
 	evidenceSize = 64 << 10        // of what is there at most so much is told
-	stacksTime   = 5 * time.Second // for a worker to write its stacks; it waits a second for the GIL
+	stacksTime   = 15 * time.Second // for a worker to write its stacks; it waits a second for the GIL
 )
 
 func newEvidence() (*evidence, error) {

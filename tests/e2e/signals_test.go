@@ -135,9 +135,9 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 // connections, and says that it leaves. Only then the graceful time begins.
 func TestDrainDelay(t *testing.T) {
 	control := filepath.Join(shortDir(t), "control")
-	s, noted := startBehaviour(t, "--workers", "2", "--control", control, "--drain-delay", "4s", "--graceful-timeout", "4s")
+	s, noted := startBehaviour(t, "--workers", "2", "--control", control, "--drain-delay", "8s", "--graceful-timeout", "8s")
 	answers := make(chan answer)
-	go func() { answers <- get(s, "/sleep?seconds=5") }()
+	go func() { answers <- get(s, "/sleep?seconds=9") }()
 	awaitNote(t, noted, "sleep")
 	old := connect(t, s)
 	old.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -145,7 +145,7 @@ func TestDrainDelay(t *testing.T) {
 		t.Fatalf("before: %+v", a)
 	}
 	must(t, s.Signal(syscall.SIGTERM))
-	if _, err := s.AwaitLog("SIGTERM: serving on for 4s"); err != nil {
+	if _, err := s.AwaitLog("SIGTERM: serving on for 8s"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []*connection{old, connect(t, s)} {
