@@ -28,7 +28,7 @@ type evidence struct {
 const StackField = "stack"
 
 const (
-	evidenceSize = 64 << 10        // of what is there at most so much is told
+	evidenceSize = 64 << 10         // of what is there at most so much is told
 	stacksTime   = 15 * time.Second // for a worker to write its stacks; it waits a second for the GIL
 )
 
