@@ -20,9 +20,7 @@ func TestWagtail(t *testing.T) {
 	mustBeTold(t, "Wagtail", versions(t, "requirements-applications.txt")["wagtail"])
 	site := t.TempDir()
 	ofApplications.run(t, site, []string{keepsBytecode}, "wagtail", "start", "mysite", site)
-	ofApplications.run(t, site, []string{keepsBytecode}, "python", "manage.py", "migrate", "--verbosity", "0")
-	ofApplications.run(t, site, []string{keepsBytecode, "DJANGO_SUPERUSER_PASSWORD=secret"},
-		"python", "manage.py", "createsuperuser", "--noinput", "--username", "editor", "--email", "editor@example.org")
+	ofApplications.run(t, site, []string{keepsBytecode}, "python", root(t, "tests", "frameworks", "apps", "prepare_wagtail.py"))
 	v := ofApplications.serve(t, server.Config{Application: "mysite.wsgi:application", Dir: site, Env: []string{keepsBytecode}})
 
 	v.see("/", "Welcome to your new Wagtail site!")
