@@ -128,7 +128,7 @@ func appendField(dst []byte, count int, names *names, i int) ([]byte, int) {
 func appendMounted(dst []byte, root string, path []byte) []byte {
 	const scriptName, pathInfo = "SCRIPT_NAME", "PATH_INFO"
 	from := len(dst) + pyhost.VariableSize + len(scriptName)
-	dst = appendPath(dst, scriptName, root)
+	dst = appendPath(dst, scriptName, []byte(root))
 	at := len(dst)
 	dst = appendPath(dst, pathInfo, path)
 	script, info := dst[from:at], dst[at+pyhost.VariableSize+len(pathInfo):]
@@ -143,7 +143,7 @@ func appendMounted(dst []byte, root string, path []byte) []byte {
 // appendPath adds a variable with a path: percent-decoded once, as bytes; a "%" that no
 // two hexadecimal digits follow stays as it is. The target of OPTIONS * has none: what is
 // there must begin with a slash (RFC 3875 section 4.1.5).
-func appendPath[P ~string | ~[]byte](dst []byte, name string, path P) []byte {
+func appendPath(dst []byte, name string, path []byte) []byte {
 	at := len(dst)
 	dst = appendVariable(dst, name, "")
 	from := len(dst)

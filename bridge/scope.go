@@ -31,7 +31,7 @@ func appendScope(dst []byte, r *Request) []byte {
 // cut off gets it back. A path that only begins with the same letters is not below it.
 func appendWithRoot(dst []byte, root string, path []byte) []byte {
 	from := len(dst) + pyhost.VariableSize
-	dst = appendPath(dst, "", root)
+	dst = appendPath(dst, "", []byte(root))
 	at := len(dst)
 	dst = appendPath(dst, "", path)
 	script, info := dst[from:at], dst[at+pyhost.VariableSize:]
