@@ -13,7 +13,7 @@ import (
 func (r *Rules) client(n int, node func(i int) (netip.AddrPort, error)) (i int, at netip.AddrPort, err error) {
 	for i = n - 1; ; i-- {
 		at, err = node(i)
-		if err != nil || i == 0 || !at.Addr().IsValid() || !r.Trusted.Names(at.Addr()) {
+		if err != nil || i == 0 || !r.Trusted.Names(at.Addr()) {
 			return i, at, err
 		}
 	}

@@ -170,7 +170,7 @@ func TestLateAnnouncements(t *testing.T) {
 // A client that leaves amid its announcement leaves nothing behind, and neither does the
 // server's end.
 func TestAnnouncementsThatEnd(t *testing.T) {
-	s := startAnnounced(t, seen, proxyproto.Auto, "127.0.0.1")
+	s := startAnnounced(t, seen, proxyproto.Auto, "127.0.0.1", func(s *Settings) { s.HeadTime = 1000 * time.Hour })
 	c := s.dial(t)
 	c.send(announce1[:20])
 	c.finish()
