@@ -30,12 +30,38 @@ func (c *conn) useAnnouncement(b []byte) int {
 	if n == 0 {
 		return 0
 	}
+	if !h.Local && !c.countAs(h.Source.Addr()) {
+		c.takeWork()
+		c.refuse(tooManyOfOne)
+		return len(b)
+	}
 	c.phase = idle
 	c.setRead(c.idleDeadline())
 	if !h.Local {
 		c.announce(&h)
 	}
 	return n
+}
+
+// countAs has the connection count for the address that was announced, and no more for the
+// balancer's. It reports false when that address has as many as it may have.
+func (c *conn) countAs(from netip.Addr) bool {
+	r := c.r
+	all := &r.server.acceptor.addresses
+	counted, ok := all.enter(from)
+	if !ok {
+		if r.refused == 0 || r.now-r.refused >= int64(time.Second) {
+			r.refused = r.now
+			r.server.settings.Log.Warn().Str("client", from.String()).
+				Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", all.limit)
+		}
+		return false
+	}
+	if c.counted != nil {
+		all.leave(c.counted)
+	}
+	c.counted = counted
+	return true
 }
 
 // announce takes over what the announcement says. Whether the peer is trusted in what it

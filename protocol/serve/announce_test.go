@@ -167,6 +167,34 @@ func TestLateAnnouncements(t *testing.T) {
 	whole.want("GET", 200, "192.0.2.7 http://198.51.100.1:443 Host=x")
 }
 
+// Clients that are announced have the limit of connections that others have, and a balancer
+// has none.
+func TestAnnouncedClientsAreCounted(t *testing.T) {
+	s := startAnnounced(t, seen, proxyproto.Auto, "127.0.0.1", func(s *Settings) { s.PerAddress = 2 })
+	other := strings.Replace(announce1, "192.0.2.7", "192.0.2.8", 1)
+	asks := func(announcement string, status int) *client {
+		c := s.dial(t)
+		c.send(announcement + helloRequest)
+		c.want("GET", status, "*")
+		return c
+	}
+	first := asks(announce1, 200)
+	asks(announce2, 200)
+	turnedDown := asks(announce1, 503)
+	turnedDown.finish()
+	turnedDown.wantEnd()
+	asks(other, 200)
+	asks(local2, 200)
+	asks(local2, 200)
+	asks(local2, 200)
+	first.reset()
+	eventually(t, "its end", func() bool { return s.Connections() == 5 })
+	asks(announce1, 200)
+	if !strings.Contains(s.logs.String(), "--limit-connections-per-address") {
+		t.Errorf("the log says nothing of it: %s", s.logs)
+	}
+}
+
 // A client that leaves amid its announcement leaves nothing behind, and neither does the
 // server's end.
 func TestAnnouncementsThatEnd(t *testing.T) {

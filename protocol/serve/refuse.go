@@ -20,6 +20,7 @@ var (
 	bodyTooLarge   = &refusal{status: 413, text: "The request's body is larger than this server takes.", close: true}
 	workerLost     = &refusal{status: 502, text: "The application's process ended before it had answered."}
 	overrun        = &refusal{status: 504, text: "The application did not answer in time."}
+	tooManyOfOne   = &refusal{status: 503, text: "Your address has as many connections as it may have here.", close: true, retry: true}
 	crowded        = &refusal{status: 503, text: "The server has as many requests as it takes at once. Please try again.", retry: true}
 	overloaded     = &refusal{status: 503, text: "No worker was free in time. Please try again.", retry: true}
 )
