@@ -77,6 +77,7 @@ func (c *conn) announce(h *proxyproto.Header) {
 	}
 	c.trusted = c.r.server.settings.Forwarded.Trusted.Peer(h.Source.Addr())
 	c.peer.RemoteAddr, c.peer.RemotePort = h.Source.Addr().String(), strconv.Itoa(int(h.Source.Port()))
+	c.peer.Socket = ""
 	c.peer.ServerName, c.peer.ServerPort = h.Destination.Addr().String(), strconv.Itoa(int(h.Destination.Port()))
 }
 

@@ -65,11 +65,8 @@ func (w *work) originate(q *bridge.Request, o *forwarded.Origin) error {
 	q.Peer = p
 	if o.Hops > 0 {
 		p.RemoteAddr, p.RemotePort = "", ""
-		if a := o.Client.Addr(); a.IsValid() {
-			p.RemoteAddr = a.String()
-		}
-		if port := o.Client.Port(); port != 0 {
-			p.RemotePort = strconv.Itoa(int(port))
+		if o.Client.IsValid() { // a port that is not said is 0, for those who want a number
+			p.RemoteAddr, p.RemotePort = o.Client.Addr().String(), strconv.Itoa(int(o.Client.Port()))
 		}
 	}
 	if o.Scheme != "" {
@@ -104,6 +101,7 @@ func setHost(q *bridge.Request, p *bridge.Peer, o *forwarded.Origin) error {
 		p.ServerPort = defaultPort(p.Scheme)
 	}
 	if len(name) > 0 { // an HTTP/1.0 request may have no Host
+		p.Socket = ""
 		p.ServerName = strings.Trim(string(name), "[]")
 		replaceHost(q, authority)
 	}
