@@ -30,11 +30,15 @@ func appendEnviron(dst []byte, r *Request) []byte {
 		count++
 	}
 	put("REQUEST_METHOD", r.Method)
+	path := r.Path
+	if string(path) == "*" { // no path (RFC 3875 section 4.1.5: one begins with a slash), and ASGI's is to say "*"
+		path = nil
+	}
 	if r.Root != "" {
-		dst = appendMounted(dst, r.Root, r.Path)
+		dst = appendMounted(dst, r.Root, path)
 		count += 2
 	} else {
-		dst = appendPath(dst, "PATH_INFO", r.Path)
+		dst = appendPath(dst, "PATH_INFO", path)
 		count++
 	}
 	put("QUERY_STRING", r.Query)
@@ -141,13 +145,12 @@ func appendMounted(dst []byte, root string, path []byte) []byte {
 }
 
 // appendPath adds a variable with a path: percent-decoded once, as bytes; a "%" that no
-// two hexadecimal digits follow stays as it is. The target of OPTIONS * has none: what is
-// there must begin with a slash (RFC 3875 section 4.1.5).
+// two hexadecimal digits follow stays as it is.
 func appendPath(dst []byte, name string, path []byte) []byte {
 	at := len(dst)
 	dst = appendVariable(dst, name, "")
 	from := len(dst)
-	for i := 0; i < len(path) && path[0] != '*'; i++ {
+	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) && hexDigit[path[i+1]] >= 0 && hexDigit[path[i+2]] >= 0 {
 			dst = append(dst, byte(hexDigit[path[i+1]]<<4|hexDigit[path[i+2]]))
 			i += 2
