@@ -89,7 +89,7 @@ TABLE = (
     QuotaCell("quota", "hello, 1 worker, half a CPU for the whole server", ("gobridge", "granian", "bjoern"), workers=1,
               all=EVERYBODY + ("C floor",)),
     QuotaCell("quota-one", "1 connection, half a CPU for the whole server", ("gobridge", "granian", "bjoern"), workers=1,
-              all=EVERYBODY + ("C floor",), loads=(Load(connections=1),)),
+              all=EVERYBODY + ("C floor",), loads=(Load(connections=1),), part=MATRIX),
     PipeCell("full-pipe", "hello, its access log in a pipe that nobody reads", ("gobridge",),
              (goals.row_times(0.95, "gobridge with a full pipe", "gobridge with a log file"),), all=("gobridge",)),
     TimerCell("timer", "a timer of 10 ms in the front, 64 connections on hello", ("gobridge",),

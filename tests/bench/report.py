@@ -50,6 +50,7 @@ COLUMNS = {
         ("p50 ms late", median("p50", "%.3f")),
         ("p99 ms late", median("p99", "%.3f")),
         ("longest ms", median("longest", "%.2f")),
+        ("% of a CPU", median("busy", "%.0f")),
         ("requests/s", median("rate", "%.0f")),
     ),
     "start": (("first answer ms", median("start", "%.0f")),),

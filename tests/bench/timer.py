@@ -4,9 +4,11 @@ import dataclasses
 import json
 import os
 import subprocess
+import time
 
 import load
 import peers
+import processes
 from cell import Base, free_port, percentile
 from load import Load
 from paths import BUILD, HERE, ROOT
@@ -34,10 +36,12 @@ class TimerCell(Base):
             server.verify(self.load, b"Hello, world!\n")
             load.warm(self.load, job.port)
             before = {program: os.path.getsize(path) for program, path in times.items()}
+            cpu, begin = processes.own_cpu_seconds(server.pid), time.monotonic()
             result = load.run(self.load, job.port, seconds * LONGER)
+            busy = (processes.own_cpu_seconds(server.pid) - cpu) / (time.monotonic() - begin)
             late = {program: since(times[program], before[program]) for program in times}
-        return [(name + " front, with load", summary(late[FRONT], result["rate"])),
-                (name + ": an idle process beside it", summary(late[IDLE], 0))]
+        return [(name + " front, with load", summary(late[FRONT], result["rate"], busy)),
+                (name + ": an idle process beside it", summary(late[IDLE], 0, 0))]
 
 
 def build():
@@ -62,5 +66,6 @@ def since(path, offset):
     return found
 
 
-def summary(late, rate):
-    return {"rate": rate, "p50": percentile(late, 50), "p99": percentile(late, 99), "longest": max(late)}
+def summary(late, rate, busy):
+    """busy: processors that the process has used, 1.0 for a whole one."""
+    return {"rate": rate, "busy": busy * 100, "p50": percentile(late, 50), "p99": percentile(late, 99), "longest": max(late)}
