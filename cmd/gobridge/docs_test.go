@@ -1,11 +1,17 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
 // option is one as a text names it. The hyphen of what stands before keeps ASCII art and
@@ -16,7 +22,7 @@ var option = regexp.MustCompile("(?:^|[\\s`(|])--([a-z][a-z0-9_-]*)")
 // code in a text.
 var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|^ *systemctl [^\n]*|`uwsgi --[a-z]+`")
 
-// ofOthers are the pages that have other programs' options, of what was measured and with what.
+// ofOthers are the pages that have other programs' options, with which something was measured.
 var ofOthers = []string{"benchmarks.md", "scaling.md"}
 
 // TestDocumentedOptionsExist wants every option that a page names to be there.
@@ -27,25 +33,117 @@ func TestDocumentedOptionsExist(t *testing.T) {
 			known = append(known, row.name)
 		}
 	}
-	pages := []string{"../../README.md"}
-	for _, pattern := range []string{"../../docs/*.md", "../../docs/decisions/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: %d pages, %v", pattern, len(found), err)
-		}
-		pages = append(pages, found...)
-	}
-	for _, page := range pages {
+	for page, text := range pages(t, "README.md", "docs/*.md", "docs/decisions/*.md") {
 		if slices.Contains(ofOthers, filepath.Base(page)) {
 			continue
 		}
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range option.FindAllSubmatch(othersCommands.ReplaceAll(text, nil), -1) {
-			if !slices.Contains(known, string(m[1])) {
+		for _, m := range option.FindAllStringSubmatch(othersCommands.ReplaceAllString(text, ""), -1) {
+			if !slices.Contains(known, m[1]) {
 				t.Errorf("%s names --%s, which is no option", page, m[1])
+			}
+		}
+	}
+}
+
+// pages are the texts of all files that the patterns match, each of which must match one.
+func pages(t *testing.T, patterns ...string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(filepath.Join("../..", pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d pages, %v", pattern, len(found), err)
+		}
+		for _, page := range found {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[page] = string(text)
+		}
+	}
+	return all
+}
+
+var (
+	// ourCommand is one of ours in a code block, in code amid a text, in a unit file, or in the
+	// first line of an example.
+	ourCommand = regexp.MustCompile("(?m)(?:^|`|^Exec[A-Z][a-z]+=|^\"\"\".*: )(?:[a-z./]*/)?gobridge ((?:run|reload|status|version)\\b[^`\n]*)")
+	continued  = regexp.MustCompile(`\\\n\s*`)
+	words      = regexp.MustCompile(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
+)
+
+// TestDocumentedCommandsAreTaken reads each command of ours that a page or an example shows,
+// with all its values, and does all but run it.
+func TestDocumentedCommandsAreTaken(t *testing.T) {
+	count := 0
+	for page, text := range pages(t, "README.md", "docs/*.md", "examples/*/*.py", "examples/*/*/wsgi.py") {
+		for _, m := range ourCommand.FindAllStringSubmatch(continued.ReplaceAllString(text, " "), -1) {
+			count++
+			if err := take(shellWords(m[1])); err != nil {
+				t.Errorf("%s: gobridge %s: %v", page, m[1], err)
+			}
+		}
+	}
+	if count < 20 {
+		t.Errorf("only %d commands were found", count)
+	}
+}
+
+// shellWords are the arguments that a shell would make of a line; each variable is a number.
+func shellWords(line string) (args []string) {
+	line, _, _ = strings.Cut(line, " #")
+	line, _, _ = strings.Cut(line, " [options]")
+	for _, word := range words.FindAllString(strings.TrimRight(line, `"`), -1) {
+		if !strings.Contains(word, "'") {
+			word = os.Expand(word, func(string) string { return "8" })
+		}
+		args = append(args, strings.NewReplacer("'", "", `"`, "").Replace(word))
+	}
+	return args
+}
+
+// take has the command read its arguments, and nothing more.
+func take(args []string) error {
+	app := newApp()
+	for _, c := range app.Commands {
+		c.Action = func(c *cli.Context) error {
+			rows := map[string][]setting{"run": table, "reload": reloadTable, "status": askTable}[c.Command.Name]
+			if _, err := readTable(rows, fromContext(c)); err != nil {
+				return err
+			}
+			if c.Command.Name == "run" && !c.Args().Present() {
+				return errors.New("it names no application")
+			}
+			if c.NArg() > 1 {
+				return fmt.Errorf("there is more than an application: %q", c.Args().Slice())
+			}
+			return nil
+		}
+	}
+	app.Writer, app.ErrWriter = io.Discard, io.Discard
+	return app.Run(flagsFirst(append([]string{"gobridge"}, args...)))
+}
+
+// TestDocumentedNamesExist wants the variables and make targets that pages name to be there.
+func TestDocumentedNamesExist(t *testing.T) {
+	variables := []string{"GOBRIDGE_"}
+	for _, row := range table {
+		variables = append(variables, row.variable())
+	}
+	makefile, scripts := pages(t, "Makefile")["../../Makefile"], ""
+	for _, text := range pages(t, "scripts/setup*", "scripts/pythons*") {
+		scripts += text
+	}
+	for page, text := range pages(t, "README.md", "docs/*.md", "docs/decisions/*.md") {
+		for _, name := range regexp.MustCompile(`\bGOBRIDGE_[A-Z_]*`).FindAllString(text, -1) {
+			if !slices.Contains(variables, name) && !strings.Contains(scripts, name) {
+				t.Errorf("%s names the variable %s, which is none", page, name)
+			}
+		}
+		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z][a-z0-9-]*?)(?:-3\\.[0-9]+t?)?(?:[^a-z0-9.-]|$)").FindAllStringSubmatch(text, -1) {
+			if !regexp.MustCompile(`(?m)^` + m[1] + `( [a-z -]*)?:`).MatchString(makefile) {
+				t.Errorf("%s names the target %s, which the Makefile lacks", page, m[1])
 			}
 		}
 	}
