@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -107,6 +108,8 @@ def main():
     if options.list:
         print("\n".join("%-20s %s%s" % (cell.name, cell.title, "" if cell.part == BENCH else " (%s)" % cell.part) for cell in cells.ALL.values()))
         return
+    # So that the servers end with us, whoever ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     os.makedirs(BUILD, exist_ok=True)
     if options.rewrite:
         with open(RESULTS) as f:

@@ -82,7 +82,10 @@ def run(load, port, seconds, beside=None):
     # Late, so that a connection that has had no answer by now would hardly get one.
     look = threading.Timer(seconds * 0.75, lambda: counted.append(connections.starved(process.pid, port)))
     look.start()
-    text, _ = process.communicate()
+    try:
+        text, _ = process.communicate()
+    finally:
+        process.kill()  # if we are ended before it has
     look.cancel()
     look.join()
     if other:
