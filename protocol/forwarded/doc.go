@@ -11,6 +11,6 @@
 // two things. Nothing left of the client in the list is looked at, because the client may
 // have sent it.
 //
-// Files: rules (what is believed, and the outcome), hops (whose address is the client's),
+// Files: names (of the fields), rules (what is believed, and the outcome), hops (whose address is the client's),
 // lists (X-Forwarded-*), standard (Forwarded), values (schemes, hosts, ports, prefixes).
 package forwarded

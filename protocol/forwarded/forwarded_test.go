@@ -67,6 +67,7 @@ var cases = []struct {
 	{"IPv6 proxy", "X-Forwarded-For: 192.0.2.7, [fd00::1]:80", "192.0.2.7    "},
 	{"IPv4 in the clothes of IPv6", "X-Forwarded-For: 192.0.2.7, ::ffff:10.0.0.1", "192.0.2.7    "},
 	{"unknown", "X-Forwarded-For: 192.0.2.9, unknown", "invalid IP    "},
+	{"a unix socket of nginx's", "X-Forwarded-For: 192.0.2.9, unix:", "invalid IP    "},
 	{"hidden", "X-Forwarded-For: 192.0.2.9, _gazonk", "invalid IP    "},
 	{"no address", "X-Forwarded-For: 192.0.2.7, localhost", "400 X-Forwarded-For"},
 	{"a bad address behind a proxy", "X-Forwarded-For: 192.0.2.300, 10.0.0.1", "400 X-Forwarded-For"},

@@ -21,7 +21,8 @@ func (r *Rules) client(n int, node func(i int) (netip.AddrPort, error)) (i int, 
 
 // address reads a node (RFC 7239 section 6): an IPv4 address, an IPv6 address with or
 // without brackets (X-Forwarded-For has both, Forwarded must have them), each with or
-// without a port; "unknown", or a name that begins with an underscore, is an invalid one.
+// without a port; "unknown", or a name that begins with an underscore, is an invalid one, and so is "unix:",
+// which nginx says of a client on a unix socket.
 func address(b []byte, brackets bool) (netip.AddrPort, bool) {
 	host, port := b, []byte(nil)
 	if bytes.HasPrefix(b, []byte("[")) {
@@ -32,6 +33,9 @@ func address(b []byte, brackets bool) (netip.AddrPort, bool) {
 		host, port = b[1:end], b[end+1:]
 	} else if n := bytes.IndexByte(b, ':'); n >= 0 && (brackets || bytes.IndexByte(b[n+1:], ':') < 0) {
 		host, port = b[:n], b[n:]
+	}
+	if string(b) == "unix:" {
+		return netip.AddrPort{}, true
 	}
 	number, ok := nodePort(port)
 	if !ok {
