@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 
 	"gobridge/pyhost"
 )
@@ -18,7 +19,11 @@ func appendVariable[N, V ~string | ~[]byte](dst []byte, name N, value V) []byte 
 
 // appendEnviron writes a request head in the form WSGI wants (PEP 3333): the names
 // are environ's keys, so the worker parses nothing.
-func appendEnviron(dst []byte, r *Request) []byte {
+func appendEnviron(dst []byte, r *Request) []byte { return appendHead(dst, r, false) }
+
+// appendHead does that. Of a body that is taken in first, the chunked coding is gone when
+// the application sees it, and so are the fields that tell of it (RFC 9112 section 7.1.3).
+func appendHead(dst []byte, r *Request, decoded bool) []byte {
 	start, count := len(dst), 0
 	dst = append(dst, make([]byte, pyhost.RequestHeadSize)...)
 	put := func(name string, value []byte) {
@@ -64,6 +69,9 @@ func appendEnviron(dst []byte, r *Request) []byte {
 	}
 	names := namesOf(r.Fields)
 	for i := range r.Fields {
+		if decoded && equalFold(r.Fields[i].Name, "transfer-encoding") {
+			continue
+		}
 		if dst, count = appendField(dst, count, &names, i); count > 65535 {
 			break // http1's limit on fields is far below
 		}
@@ -78,6 +86,27 @@ func putHead(head []byte, r *Request, count int) {
 	binary.LittleEndian.PutUint16(head[4:], uint16(count))
 	binary.LittleEndian.PutUint16(head[6:], requestFlags(r))
 	binary.LittleEndian.PutUint64(head[8:], uint64(r.BodyLength)) // -1 is GB_LENGTH_UNKNOWN
+}
+
+// finishHead completes the head of a request whose body has been taken in: what is known
+// of its length now, and whether it is in a file.
+func finishHead(head []byte, length int64, chunked, spooled bool) []byte {
+	add := func(name, value string) {
+		head = appendVariable(head, name, value)
+		binary.LittleEndian.PutUint16(head[4:], binary.LittleEndian.Uint16(head[4:])+1)
+	}
+	switch {
+	case chunked && length < 0: // it goes on coming as it does
+		add("HTTP_TRANSFER_ENCODING", "chunked")
+	case chunked:
+		add("CONTENT_LENGTH", strconv.FormatInt(length, 10))
+	}
+	binary.LittleEndian.PutUint32(head, uint32(len(head)))
+	if spooled {
+		binary.LittleEndian.PutUint16(head[6:], binary.LittleEndian.Uint16(head[6:])|pyhost.RequestSpooled)
+	}
+	binary.LittleEndian.PutUint64(head[8:], uint64(length))
+	return head
 }
 
 func requestFlags(r *Request) (flags uint16) {

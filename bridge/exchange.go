@@ -43,13 +43,15 @@ type Exchange struct {
 	waiting            bool
 	since              int64 // when it came, by the coarse clock
 
-	head  []byte // the request head, or what of it is not in the pipe yet
-	kept  []byte // memory for head
-	ended bool   // EndBody was called
-	left  bool   // HangUp was called
-	fail  State  // Lost, Overdue, Overrun, or Aborted for a worker that made no sense
-	done  bool   // the worker is through with the stream
-	in    incoming
+	head    []byte // the request head, or what of it is not in the pipe yet
+	kept    []byte // memory for head
+	ended   bool   // EndBody was called
+	chunked bool   // the body came in the chunked coding; of a request that is held
+	left    bool   // HangUp was called
+	fail    State  // Lost, Overdue, Overrun, or Aborted for a worker that made no sense
+	done    bool   // the worker is through with the stream
+	in      incoming
+	body    heldBody
 }
 
 // fill takes a free stream for x and writes the head into it.
@@ -217,6 +219,7 @@ func (x *Exchange) Leave() {
 	x.port, x.run, x.client = nil, nil, nil
 	x.head = nil
 	x.in.release()
+	x.body.drop()
 }
 
 // letGo frees a stream whose client leaves, or reports false because a worker runs

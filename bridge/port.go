@@ -69,24 +69,38 @@ func (p *Port) Begin(x *Exchange, r *Request, c Client) bool {
 	x.port, x.client, x.run = p, c, nil
 	x.head, x.ended, x.left, x.fail, x.done = p.scratch, r.BodyLength == 0, false, Waiting, false
 	d.mu.Lock()
-	if limit := p.bridge.config.Concurrency; limit > 0 && d.begun >= limit {
+	if !d.admit(p) {
 		d.mu.Unlock()
 		x.port, x.client, x.head = nil, nil, nil
 		return false
 	}
-	d.begun++
-	d.tickets++
-	x.ticket, x.since = d.tickets, d.now.Load()
-	if d.line.count > 0 || !d.place(x) {
-		d.line.insert(x)
-		d.waiting.Store(int32(d.line.count))
-	}
+	d.enter(x)
 	d.mu.Unlock()
 	if len(x.head) > 0 { // the scratch buffer is used again
 		x.kept = append(x.kept[:0], x.head...)
 		x.head = x.kept
 	}
 	return true
+}
+
+// admit counts one more request, or reports false when there are as many as there may be.
+// Called with dispatch.mu held.
+func (d *dispatch) admit(p *Port) bool {
+	if limit := p.bridge.config.Concurrency; limit > 0 && d.begun >= limit {
+		return false
+	}
+	d.begun++
+	return true
+}
+
+// enter places a new request, or puts it into the line. Called with dispatch.mu held.
+func (d *dispatch) enter(x *Exchange) {
+	d.tickets++
+	x.ticket, x.since = d.tickets, d.now.Load()
+	if d.line.count > 0 || !d.place(x) {
+		d.line.insert(x)
+		d.waiting.Store(int32(d.line.count))
+	}
 }
 
 // Turn takes what workers, the supervisor and other reactors have for this one and
@@ -159,6 +173,9 @@ func (p *Port) look(r *run) {
 func (x *Exchange) progress() {
 	if x.run != nil && x.fail == Waiting && !x.done {
 		x.pump()
+	}
+	if x.body.held {
+		x.passBody()
 	}
 	x.client.Progress()
 }

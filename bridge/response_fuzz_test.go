@@ -26,7 +26,11 @@ func FuzzHostileWorker(f *testing.F) {
 		b, w := newTestBridge(t, c)
 		p := b.ports[0]
 		clients := []*fakeClient{begin(p, "/"), begin(p, "/"), begin(p, "/")}
+		w[0].connect()
 		run := w[0].claim()
+		held := hold(t, p, -1) // its body is in a file, which any worker may want at any time
+		held.submit(t, p, file)
+		clients = append(clients, held)
 		w[0].files = files
 		s := run.seg().stream(run.stream)
 		for len(pipe) > 0 {
@@ -44,6 +48,9 @@ func FuzzHostileWorker(f *testing.F) {
 		kill(b, b.dispatch.gen.slots[0])
 		for _, c := range clients {
 			c.x.Leave()
+			if c.x.body.held {
+				t.Fatal("a body's file is still held")
+			}
 		}
 		for _, r := range b.dispatch.gen.runs {
 			if got := r.slot.Load(); got != nil {

@@ -59,7 +59,7 @@ func (r *run) wakeWriter() { r.wakeIf(atomic.LoadUint32(&r.shared().Response.Wri
 
 func (r *run) wakeIf(waits uint32) {
 	switch waits {
-	case pyhost.WaitsBell:
+	case pyhost.WaitsBell, pyhost.WaitsFile:
 		wake(r.shared()) //gb:step wake_bell
 	case pyhost.WaitsNews:
 		p, s := r.owner.Load(), r.slot.Load()

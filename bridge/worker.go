@@ -121,6 +121,18 @@ func (w *worker) send(m *pyhost.Message, fds ...int) error {
 	return err
 }
 
+// trySend sends a message if there is room for it, and does not wait.
+func (w *worker) trySend(m *pyhost.Message, fds ...int) error {
+	raw, err := w.control.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := raw.Control(func(fd uintptr) { err = pyhost.Send(int(fd), m, fds...) }); e != nil {
+		return e
+	}
+	return err
+}
+
 // setup gives the worker its segment, its doorbells, its file for evidence and the
 // application's name.
 func (w *worker) setup(g *generation, s *slot) error {

@@ -44,6 +44,7 @@ void gb_claim_open(struct gb_claim *c, struct gb_segment *segment)
 
 void gb_claim_close(struct gb_claim *c)
 {
+    gb_spool_drop(&c->spool);
     free(c->variables);
     *c = (struct gb_claim){.segment = c->segment};
 }
@@ -90,6 +91,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     c->head = (struct gb_request_head){0};
     c->body_left = 0;
     c->broken = false;
+    c->unreadable = 0;
     atomic_store(&c->over, false);
     c->body_came = false;
     c->request_asked = c->response_asked = false;
@@ -142,6 +144,7 @@ void gb_claim_finish(struct gb_claim *c, uint32_t outcome)
         return;
     GB_STEP(done);
     tell(c);
+    gb_spool_drop(&c->spool); // the last close of a large file takes its time
 }
 
 // ---- Waiting.
@@ -176,37 +179,59 @@ static bool look_request(struct gb_claim *c, enum gb_wait *found)
     return true;
 }
 
-// The client sends the body of an Expect request only when it is told to; the
-// front learns here that the application waits for it. Each wait tells anew until
+// The client sends the body of an Expect request only when it is told to, and the file of
+// a body is sent only to who waits for it: the front learns here that the application
+// waits. Each wait tells anew until
 // the body comes: a wait that a signal or a late wake cuts short may be over before
 // the front has looked.
 static void want_body(struct gb_claim *c)
 {
-    if (!c->body_came && c->head.flags & GB_REQUEST_EXPECT)
+    if (!c->body_came && c->head.flags & (GB_REQUEST_EXPECT | GB_REQUEST_SPOOLED))
         tell(c);
 }
 
-// Sleeps until there are bytes in the request pipe, whether of head or body.
-static enum gb_wait request_bytes(struct gb_claim *c)
+// Is the wait for the body's file over, as far as the front has to do with it?
+static bool look_spool(struct gb_claim *c, enum gb_wait *found)
 {
+    *found = GB_GONE;
+    if (lost(c))
+        return true;
+    uint32_t front = atomic_load(&stream_of(c)->front);
+    if (front & GB_BODY_PASSED)
+        *found = GB_READY;
+    else if (!(front & GB_CLOSED))
+        return false;
+    return true;
+}
+
+// Sleeps until what the front gives is there: bytes in the request pipe, of head or body
+// (GB_WAITS_BELL), or the body's file (GB_WAITS_FILE).
+static enum gb_wait request_from_front(struct gb_claim *c, uint32_t waits)
+{
+    bool (*look)(struct gb_claim *, enum gb_wait *) = waits == GB_WAITS_FILE ? look_spool : look_request;
     enum gb_wait found;
-    if (look_request(c, &found))
+    if (look(c, &found))
         return found;
     for (;;) {
         uint32_t bell = atomic_load(&stream_of(c)->bell);
         bool interrupted = false;
-        atomic_store(&c->request.pipe->reader_waits, GB_WAITS_BELL);
+        atomic_store(&c->request.pipe->reader_waits, waits);
         GB_STEP(request_waits);
         want_body(c);
-        if (!look_request(c, &found))
+        if (!look(c, &found))
             interrupted = sleep_on_bell(c, bell);
         GB_STEP(request_woken);
         atomic_store(&c->request.pipe->reader_waits, GB_WAITS_NOT);
-        if (look_request(c, &found))
+        if (look(c, &found))
             return found;
         if (interrupted)
             return GB_INTERRUPTED;
     }
+}
+
+static enum gb_wait request_bytes(struct gb_claim *c)
+{
+    return request_from_front(c, GB_WAITS_BELL);
 }
 
 // The same without sleeping, with any `look` at the stream.
@@ -242,6 +267,27 @@ static bool look_client(struct gb_claim *c, enum gb_wait *found)
 enum gb_wait gb_client_watch(struct gb_claim *c)
 {
     return watch_request(c, look_client);
+}
+
+// Sleeps until the body's file is here. Once the front has sent it, it lies in the control
+// socket, or the watcher, which does little else, has it.
+static enum gb_wait request_file(struct gb_claim *c)
+{
+    if (!gb_spool_here(&c->spool)) {
+        gb_spool_expect(&c->spool, c->stream, c->word);
+        enum gb_wait found = request_from_front(c, GB_WAITS_FILE);
+        if (found != GB_READY)
+            return found;
+        while (!gb_spool_here(&c->spool)) {
+            if (gb_claim_closed(c))
+                return GB_GONE;
+            gb_spool_await(&c->spool);
+        }
+        GB_STEP(spool_taken);
+        if (c->spool.file < 0)
+            c->unreadable = EMFILE;
+    }
+    return c->unreadable ? GB_UNREADABLE : GB_READY;
 }
 
 static bool look_response(struct gb_claim *c, enum gb_wait *found)
@@ -379,6 +425,10 @@ int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size)
         c->broken = true;
         return -1;
     }
+    if ((head.flags & GB_REQUEST_SPOOLED) && head.body_length == GB_LENGTH_UNKNOWN) {
+        c->broken = true;
+        return -1;
+    }
     c->head = head;
     c->body_left = head.body_length;
     *variables = c->variables;
@@ -386,11 +436,22 @@ int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size)
     return 0;
 }
 
+// Reads from the body's file, if it has come.
+static size_t take_spooled(struct gb_claim *c, void *to, size_t n)
+{
+    if (lost(c) || c->unreadable || !gb_spool_here(&c->spool))
+        return 0;
+    ssize_t got = gb_spool_read(&c->spool, to, n);
+    if (got < 0)
+        c->unreadable = errno;
+    return got < 0 ? 0 : (size_t)got;
+}
+
 size_t gb_request_try(struct gb_claim *c, void *to, size_t n)
 {
     if (n > c->body_left)
         n = c->body_left;
-    size_t taken = take(c, to, n);
+    size_t taken = gb_request_spooled(c) ? take_spooled(c, to, n) : take(c, to, n);
     if (taken > 0)
         c->body_came = true;
     if (c->body_left != GB_LENGTH_UNKNOWN)
@@ -414,6 +475,8 @@ enum gb_wait gb_request_wait(struct gb_claim *c)
         return GB_GONE;
     if (c->body_left == 0)
         return GB_END;
+    if (gb_request_spooled(c))
+        return request_file(c);
     return at_end(c, request_bytes(c));
 }
 

@@ -21,6 +21,7 @@
 #include "layout.h"
 #include "pipe.h"
 #include "segment.h"
+#include "spool.h"
 
 struct gb_claim {
     struct gb_segment *segment;
@@ -31,12 +32,14 @@ struct gb_claim {
     uint64_t body_left;          // body bytes not read yet, or GB_LENGTH_UNKNOWN
     bool broken;                 // the shared memory held what cannot be: answer as if the client were gone
     atomic_bool over;            // its owner wants it back from other threads that wait
+    int unreadable;              // errno of the body's file, once it could not be read
     bool body_came;              // some of the body was read: no client waits for 100 any more
     bool request_asked;          // for news of request bytes, or of the client's leaving
     bool response_asked;         // for news of room
     struct gb_reader request;
     struct gb_writer response;
-    uint8_t *variables; // owned; reused from one request to the next
+    struct gb_spool spool; // with GB_REQUEST_SPOOLED: the body
+    uint8_t *variables;    // owned; reused from one request to the next
     size_t variables_room;
 };
 
@@ -45,6 +48,7 @@ enum gb_wait {
     GB_END,         // the request body is over
     GB_GONE,        // the client is gone or the request is broken
     GB_LATER,       // none of these yet: there will be news of the stream
+    GB_UNREADABLE,  // the body's file cannot be read: c->unreadable says why
     GB_INTERRUPTED, // a signal came: take the GIL, call PyErr_CheckSignals, and if it is content wait again
 };
 
@@ -64,11 +68,17 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint);
 // the next gb_claim_head of the same claim.
 int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size);
 
+// The body is in a file (GB_REQUEST_SPOOLED): to read it may wait for the disk.
+static inline bool gb_request_spooled(const struct gb_claim *c)
+{
+    return (c->head.flags & GB_REQUEST_SPOOLED) != 0;
+}
+
 // Moves request body bytes that are there, at most n; 0 if there are none now.
 size_t gb_request_try(struct gb_claim *c, void *to, size_t n);
 
 // Sleeps until there are body bytes (GB_READY), none will come (GB_END), they
-// will never come (GB_GONE), or a signal (GB_INTERRUPTED).
+// will never come (GB_GONE, GB_UNREADABLE), or a signal (GB_INTERRUPTED).
 enum gb_wait gb_request_wait(struct gb_claim *c);
 
 // Were all body bytes taken, and is it known that no more come?

@@ -64,10 +64,11 @@ int gb_receive(int control, struct gb_packet *p)
     collect(&m, p);
     if (n == 0 && p->descriptors == 0)
         return 0;
-    if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)n < sizeof p->message ||
-        p->message.size != (size_t)n - sizeof p->message) {
+    bool whole = !(m.msg_flags & MSG_TRUNC) && (size_t)n >= sizeof p->message &&
+                 p->message.size == (size_t)n - sizeof p->message;
+    if (!whole || (m.msg_flags & MSG_CTRUNC)) {
         gb_packet_drop(p);
-        errno = EPROTO;
+        errno = whole ? EMFILE : EPROTO;
         return -1;
     }
     p->payload[p->message.size] = '\0';

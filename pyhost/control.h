@@ -39,6 +39,9 @@ enum {
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves
     GB_MSG_STACKS = 7, // write the stack of every thread into the file for evidence. Answered by STACKED. To a template
                        // while it imports, too; it has no such file yet: descriptors: the file
+    // front to worker
+    GB_MSG_BODY = 8, // a: stream, b: its word, RUNNING; descriptors: the file of its request body. Sent when the worker
+                     // waits for it (GB_WAITS_FILE), before GB_BODY_PASSED is set
     // zygote to front
     GB_MSG_BOOTED = 16, // payload: the Python version as sys.version says it
     // zygote or template to front
@@ -80,7 +83,8 @@ struct gb_packet {
 };
 
 // Waits for one message. 1: it is in *p; 0: the other end is closed; -1: what came
-// was no message, or errno. Descriptors close on exec.
+// was no message, or errno. Descriptors close on exec. With EMFILE the message is there and
+// its descriptors are not, because this process has too many open.
 int gb_receive(int control, struct gb_packet *p);
 
 // Closes the descriptors that are still in the packet.

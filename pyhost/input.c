@@ -1,6 +1,8 @@
 #include "input.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static PyTypeObject *type;
@@ -9,6 +11,15 @@ enum { PIECE = 16384 }; // bytes read ahead at a time while a line's end is look
 #define NO_LIMIT SIZE_MAX
 
 enum filled { FILLED, ENDED, FAILED };
+
+static void say_unreadable(int error)
+{
+    char text[256], reason[128];
+    const char *why = error == EMFILE ? "its descriptor was lost, for this process has too many files open"
+                                      : strerror_r(error, reason, sizeof reason);
+    snprintf(text, sizeof text, "the request body cannot be read from the file that it was taken into: %s", why);
+    gb_py.PyErr_SetString(*gb_py.PyExc_OSError, text);
+}
 
 // Waits for body bytes, without the GIL.
 static enum filled wait(struct gb_request *r)
@@ -27,6 +38,9 @@ static enum filled wait(struct gb_request *r)
             gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError,
                                   "the client left before its request body was whole");
             return FAILED;
+        case GB_UNREADABLE:
+            say_unreadable(r->claim->unreadable);
+            return FAILED;
         case GB_LATER: // who sleeps is not told so
         case GB_INTERRUPTED:
             if (gb_py.PyErr_CheckSignals() != 0)
@@ -35,20 +49,49 @@ static enum filled wait(struct gb_request *r)
     }
 }
 
-// Adds at least one and at most n body bytes to b.
-static enum filled fill(struct gb_request *r, struct gb_bytes *b, size_t n)
+// Moves body bytes that are there; without the GIL if that may wait for the disk.
+static size_t try(struct gb_request *r, char *to, size_t n)
 {
-    if (!gb_bytes_room(b, n))
-        return FAILED;
+    if (!gb_request_spooled(r->claim))
+        return gb_request_try(r->claim, to, n);
+    PyThreadState *state = gb_py.PyEval_SaveThread();
+    size_t taken = gb_request_try(r->claim, to, n);
+    gb_py.PyEval_RestoreThread(state);
+    return taken;
+}
+
+// Writes at least one and at most n body bytes to `to`.
+static enum filled take(struct gb_request *r, char *to, size_t n, size_t *taken)
+{
     for (;;) {
-        size_t taken = gb_request_try(r->claim, b->data + b->size, n);
-        b->size += taken;
-        if (taken > 0)
+        if ((*taken = try(r, to, n)) > 0)
             return FILLED;
         enum filled found = wait(r);
         if (found != FILLED)
             return found;
     }
+}
+
+// Adds at least one and at most n body bytes to b.
+static enum filled fill(struct gb_request *r, struct gb_bytes *b, size_t n)
+{
+    size_t taken;
+    if (!gb_bytes_room(b, n))
+        return FAILED;
+    enum filled found = take(r, b->data + b->size, n, &taken);
+    if (found == FILLED)
+        b->size += taken;
+    return found;
+}
+
+// Moves n bytes of those read ahead; so many there are.
+static void take_ahead(struct gb_request *r, char *to, size_t n)
+{
+    if (n > 0)
+        memcpy(to, r->ahead.data + r->ahead_at, n);
+    r->ahead_at += n;
+    if (r->ahead_at == r->ahead.size)
+        r->ahead_at = r->ahead.size = 0;
 }
 
 // Moves up to n bytes of those read ahead to b.
@@ -57,11 +100,10 @@ static bool use_ahead(struct gb_request *r, struct gb_bytes *b, size_t n)
     size_t there = r->ahead.size - r->ahead_at;
     if (n > there)
         n = there;
-    if (!gb_bytes_add(b, r->ahead.data + r->ahead_at, n))
+    if (!gb_bytes_room(b, n))
         return false;
-    r->ahead_at += n;
-    if (r->ahead_at == r->ahead.size)
-        r->ahead_at = r->ahead.size = 0;
+    take_ahead(r, b->data + b->size, n);
+    b->size += n;
     return true;
 }
 
@@ -91,6 +133,38 @@ static PyObject *read_up_to(struct gb_request *r, size_t limit)
             break;
     }
     return result_of(b);
+}
+
+// What read_up_to does, for a body that is in a file: how much there is, is known, and it is
+// read to where it is returned.
+static PyObject *read_spooled(struct gb_request *r, size_t limit)
+{
+    size_t ahead = r->ahead.size - r->ahead_at, size;
+    char *data;
+    Py_ssize_t n;
+    if (__builtin_add_overflow(ahead, r->claim->body_left, &size) || size > limit)
+        size = limit;
+    if (size > PTRDIFF_MAX) {
+        gb_py.PyErr_NoMemory();
+        return NULL;
+    }
+    PyObject *result = gb_py.PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (result == NULL || gb_py.PyBytes_AsStringAndSize(result, &data, &n) != 0)
+        return result;
+    size_t at = ahead < size ? ahead : size, taken;
+    take_ahead(r, data, at);
+    for (; at < size; at += taken) {
+        if (take(r, data + at, size - at, &taken) != FILLED) {
+            gb_py.Py_DecRef(result);
+            return NULL;
+        }
+    }
+    return result;
+}
+
+static PyObject *read_body(struct gb_request *r, size_t limit)
+{
+    return gb_request_spooled(r->claim) ? read_spooled(r, limit) : read_up_to(r, limit);
 }
 
 // One line with its end, or as much of it as `limit` allows or there is.
@@ -147,7 +221,7 @@ static PyObject *read_from(PyObject *self, PyObject *(*read)(struct gb_request *
 static PyObject *input_read(PyObject *self, PyObject *arguments)
 {
     size_t size;
-    return size_argument(arguments, &size) ? read_from(self, read_up_to, size) : NULL;
+    return size_argument(arguments, &size) ? read_from(self, read_body, size) : NULL;
 }
 
 static PyObject *input_readline(PyObject *self, PyObject *arguments)

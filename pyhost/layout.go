@@ -34,9 +34,10 @@ const (
 	SequenceMask     = 1<<36 - 1
 
 	// Stream.Front
-	BodyEnd = 1
-	Closed  = 2
-	Left    = 4
+	BodyEnd    = 1
+	Closed     = 2
+	Left       = 4
+	BodyPassed = 8
 
 	// Stream.Outcome
 	OutcomeFinished = 0
@@ -46,11 +47,13 @@ const (
 	WaitsNot  = 0
 	WaitsBell = 1
 	WaitsNews = 2
+	WaitsFile = 3
 
 	// RequestHead.Flags
-	RequestHEAD   = 1
-	RequestHTTP10 = 2
-	RequestExpect = 4
+	RequestHEAD    = 1
+	RequestHTTP10  = 2
+	RequestExpect  = 4
+	RequestSpooled = 8
 
 	// the first variables of an ASGI head, in this order
 	ScopeMethod       = 0

@@ -119,9 +119,10 @@ enum {
 
 // Front flags of a stream (gb_stream.front): set by the front alone.
 enum {
-    GB_BODY_END = 1, // every byte of the request body is in the pipe
-    GB_CLOSED = 2,   // the client is gone, or the request is broken: reads and writes fail
-    GB_LEFT = 4,     // the client sends nothing more, not even another request: it has probably left
+    GB_BODY_END = 1,    // every byte of the request body is in the pipe, or in its file
+    GB_CLOSED = 2,      // the client is gone, or the request is broken: reads and writes fail
+    GB_LEFT = 4,        // the client sends nothing more, not even another request: it has probably left
+    GB_BODY_PASSED = 8, // the descriptor of the body's file was sent (GB_MSG_BODY)
 };
 
 // How a run ended (gb_stream.outcome): stored by the worker before RUNNING becomes DONE.
@@ -135,6 +136,7 @@ enum {
     GB_WAITS_NOT = 0,
     GB_WAITS_BELL = 1, // a worker's thread sleeps on gb_stream.bell: add one, then futex-wake it
     GB_WAITS_NEWS = 2, // set the stream's news bit and ring
+    GB_WAITS_FILE = 3, // as GB_WAITS_BELL; what it waits for is the file of the request body
 };
 
 struct gb_pipe {
@@ -168,7 +170,9 @@ struct gb_stream {
 
 // ---- What the pipes carry. Multi-byte numbers are little-endian and unaligned.
 
-// Request pipe: one head, then the body's bytes as they are (chunked coding removed).
+// Request pipe: one head, then the body's bytes as they are (chunked coding removed). With
+// GB_REQUEST_SPOOLED no body bytes: they are in a file from its beginning, all of them, and
+// its descriptor comes through the control socket when the worker waits for it.
 struct gb_request_head {
     uint32_t size;        // bytes of the whole head: this struct and all variables
     uint16_t count;       // variables that follow
@@ -189,9 +193,10 @@ struct gb_variable {
 #define GB_REQUEST_ID "gobridge.request_id"
 
 enum {
-    GB_REQUEST_HEAD = 1,   // the method is HEAD: no body goes out
-    GB_REQUEST_HTTP10 = 2, // the client speaks HTTP/1.0
-    GB_REQUEST_EXPECT = 4, // the client waits for 100 (Continue)
+    GB_REQUEST_HEAD = 1,    // the method is HEAD: no body goes out
+    GB_REQUEST_HTTP10 = 2,  // the client speaks HTTP/1.0
+    GB_REQUEST_EXPECT = 4,  // the client waits for 100 (Continue)
+    GB_REQUEST_SPOOLED = 8, // the body is in a file; its length is known
 };
 
 enum gb_scope {

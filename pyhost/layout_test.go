@@ -39,19 +39,19 @@ var constants = map[string]uint64{
 	"GB_MAX_STREAMS": MaxStreams, "GB_AWAKE": Awake, "GB_ASLEEP": Asleep, "GB_DOZING": Dozing, "GB_WATCHING": Watching, "GB_TO_FRONT": ToFront,
 	"GB_TO_WORKER": ToWorker, "GB_FREE": StateFree, "GB_QUEUED": StateQueued, "GB_RUNNING": StateRunning, "GB_DONE": StateDone,
 	"GB_STATE_SHIFT": StateShift, "GB_INCARNATION_SHIFT": IncarnationShift, "GB_INCARNATION_MASK": IncarnationMask,
-	"GB_SEQUENCE_MASK": SequenceMask, "GB_BODY_END": BodyEnd, "GB_CLOSED": Closed, "GB_LEFT": Left, "GB_INTERFACE_WSGI": InterfaceWSGI, "GB_INTERFACE_ASGI": InterfaceASGI,
+	"GB_SEQUENCE_MASK": SequenceMask, "GB_BODY_END": BodyEnd, "GB_CLOSED": Closed, "GB_LEFT": Left, "GB_BODY_PASSED": BodyPassed, "GB_INTERFACE_WSGI": InterfaceWSGI, "GB_INTERFACE_ASGI": InterfaceASGI,
 	"GB_SCOPE_METHOD": ScopeMethod, "GB_SCOPE_ROOT": ScopeRoot, "GB_SCOPE_PATH": ScopePath, "GB_SCOPE_RAW_PATH": ScopeRawPath, "GB_SCOPE_QUERY": ScopeQuery,
 	"GB_SCOPE_VERSION": ScopeVersion, "GB_SCOPE_SCHEME": ScopeScheme, "GB_SCOPE_CLIENT": ScopeClient, "GB_SCOPE_CLIENT_PORT": ScopeClientPort,
 	"GB_SCOPE_SERVER": ScopeServer, "GB_SCOPE_SERVER_PORT": ScopeServerPort, "GB_SCOPE_VARIABLES": ScopeVariables,
 	"GB_FINISHED": OutcomeFinished,
-	"GB_ABORTED":  OutcomeAborted, "GB_WAITS_NOT": WaitsNot, "GB_WAITS_BELL": WaitsBell, "GB_WAITS_NEWS": WaitsNews,
-	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect,
+	"GB_ABORTED":  OutcomeAborted, "GB_WAITS_NOT": WaitsNot, "GB_WAITS_BELL": WaitsBell, "GB_WAITS_NEWS": WaitsNews, "GB_WAITS_FILE": WaitsFile,
+	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled,
 	"GB_LENGTH_UNKNOWN": LengthUnknown, "GB_MAX_REQUEST_HEAD": MaxRequestHead, "GB_MAX_RESPONSE_HEAD": MaxResponseHead,
 	"GB_RECORD_HEAD": RecordHead, "GB_RECORD_BODY": RecordBody, "GB_RECORD_FILE": RecordFile, "GB_RECORD_HINTS": RecordHints, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,
 	"GB_MSG_BOOT": MsgBoot, "GB_MSG_SPAWN": MsgSpawn, "GB_MSG_SETUP": MsgSetup, "GB_MSG_DRAIN": MsgDrain, "GB_MSG_STOPPING": MsgStopping,
 	"GB_MSG_BOOTED": MsgBooted, "GB_MSG_HELLO": MsgHello, "GB_MSG_READY": MsgReady, "GB_MSG_FAILED": MsgFailed,
 	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile,
-	"GB_MSG_STACKS": MsgStacks, "GB_MSG_STACKED": MsgStacked,
+	"GB_MSG_STACKS": MsgStacks, "GB_MSG_BODY": MsgBody, "GB_MSG_STACKED": MsgStacked,
 	"GB_MAX_MESSAGE": MaxMessage, "GB_MAX_DESCRIPTORS": MaxDescriptors,
 }
 
@@ -96,7 +96,7 @@ func TestLayout(t *testing.T) {
 
 // TestConstants finds constants of the headers that have no twin.
 func TestConstants(t *testing.T) {
-	onlyC := map[string]bool{"GB_MIN_PIPE": true, "GB_MAX_PIPE": true, "GB_MAX_INBOX": true, "GB_MAX_SPIN_NS": true, "GB_HOST_FD_VARIABLE": true}
+	onlyC := map[string]bool{"GB_MIN_PIPE": true, "GB_MAX_PIPE": true, "GB_MAX_INBOX": true, "GB_MAX_SPIN_NS": true, "GB_HOST_FD_VARIABLE": true, "GB_REQUEST_ID": true}
 	for _, name := range []string{"layout.h", "control.h"} {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -19,6 +19,7 @@ const (
 	MsgStopping = 6
 	MsgTemplate = 5
 	MsgStacks   = 7
+	MsgBody     = 8
 	MsgBooted   = 16
 	MsgHello    = 17
 	MsgReady    = 18

@@ -19,6 +19,7 @@
     X(request_read)   /* `read` advanced; the front's wait not yet looked at */                                        \
     X(request_waits)  /* reader_waits set; not yet looked again */                                                     \
     X(request_woken)  /* awake again; reader_waits not yet cleared */                                                  \
+    X(spool_taken)    /* the descriptor of the request body's file is here; nothing read from it */                    \
     X(file_sent)      /* a file's descriptor sent; its record not yet written */                                       \
     X(response_copied) /* response bytes copied in; `written` not yet advanced */                                      \
     X(response_written) /* `written` advanced; no news given */                                                        \

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -24,6 +25,7 @@
 #include "segment.h"
 #include "signals.h"
 #include "spawn.h"
+#include "spool.h"
 #include "title.h"
 #include "wsgi.h"
 
@@ -59,6 +61,7 @@ static void let_go_of_descriptors(void)
     gb_crew_left();
     gb_guard_left();
     gb_evidence_left();
+    gb_spool_left();
     close(worker.control);
     if (worker.segment.doorbell >= 0)
         close(worker.segment.doorbell);
@@ -85,20 +88,33 @@ static void in_application_fork(void)
 // ---- The watcher: the one thread that a stuck application cannot hold up. It
 // never touches Python.
 
+static void heed(struct gb_packet *p)
+{
+    switch (p->message.kind) {
+    case GB_MSG_STOPPING:
+        gb_drain_tell();
+        break;
+    case GB_MSG_DRAIN:
+        gb_drain_begin(&worker.segment);
+        break;
+    case GB_MSG_STACKS:
+        gb_evidence_ask(worker.control);
+        break;
+    case GB_MSG_BODY: // without its descriptor if this process has too many open
+        gb_spool_come(p->message.a, p->message.b, gb_packet_take(p, 0));
+        break;
+    }
+}
+
 static void *watch(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "gb-watcher");
     for (;;) {
         int got = gb_receive(worker.control, &worker.packet);
-        if (got <= 0)
+        if (got <= 0 && !(got < 0 && errno == EMFILE))
             _exit(0); // the front is gone, or wants this worker to be
-        if (worker.packet.message.kind == GB_MSG_STOPPING)
-            gb_drain_tell();
-        else if (worker.packet.message.kind == GB_MSG_DRAIN)
-            gb_drain_begin(&worker.segment);
-        else if (worker.packet.message.kind == GB_MSG_STACKS)
-            gb_evidence_ask(worker.control);
+        heed(&worker.packet);
         gb_packet_drop(&worker.packet);
     }
 }

@@ -95,6 +95,10 @@ func (v *service) run() error {
 		return err
 	}
 	// Before the application is imported: that may take long, and the mistake is at hand.
+	spool, err := v.openSpool()
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(v.settings.bind, v.settings.backlog)
 	if err != nil {
 		return err
@@ -122,7 +126,7 @@ func (v *service) run() error {
 	if err != nil {
 		return err
 	}
-	settings.AccessLog, settings.Log = access, v.log
+	settings.AccessLog, settings.Log, settings.Spool = access, v.log, spool
 	settings.Connections = v.limitConnections()
 	v.server, err = serve.New(listeners, serve.BridgePorts(v.bridge.Ports()), settings)
 	if err != nil {
@@ -184,6 +188,7 @@ func (v *service) startBridge() (started bool, err error) {
 	s.resolve(allowedCPUs())
 	// Reactors rarely block; the rest of the runtime needs CPUs beside them.
 	runtime.GOMAXPROCS(s.reactors + max(2, runtime.NumCPU()))
+	_, streams := s.shareMemory()
 	type start struct {
 		bridge *bridge.Bridge
 		err    error
@@ -193,7 +198,7 @@ func (v *service) startBridge() (started bool, err error) {
 		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir, Interface: s.iface, Loop: s.loop, Lifespan: s.lifespan,
-			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Spin: s.spins(),
+			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Streams: streams, Spin: s.spins(),
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
 			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Concurrency: s.concurrency, Log: v.log,
 		})
@@ -234,6 +239,8 @@ func (s *settings) forServer() (serve.Settings, error) {
 	out.Head.RequestLine, out.Head.Head = s.requestLine, s.head
 	out.Head.Fields, out.Head.FieldSize = s.fields, s.fieldSize
 	out.BodySize, out.PerAddress = s.body, s.perAddress
+	out.Buffer, out.BodyRate, out.WriteRate = s.buffer, s.bodyRate, s.sendRate
+	out.Memory, _ = s.shareMemory()
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout
 	out.WriteTime, out.IdleTime = s.sendTimeout, s.idleTimeout
 	return out, s.forEdge(&out)

@@ -35,6 +35,9 @@ type settings struct {
 	body                                 int64
 	connections                          int
 	perAddress, concurrency, backlog     int
+	buffer, memory                       int64
+	spoolDir                             string
+	bodyRate, sendRate                   int64
 
 	headTimeout, bodyTimeout, sendTimeout, idleTimeout time.Duration
 	queueTimeout, startTimeout, gracefulTimeout        time.Duration
@@ -113,6 +116,12 @@ var table = []setting{
 		func(s *settings) any { return &s.fieldSize }},
 	{"limit-request-body", "", "off", size(0, 1<<62).orOff(), "longest request body; longer ones get 413",
 		func(s *settings) any { return &s.body }},
+	{"buffer-request", "", "64K", size(4<<10, 1<<30).orOff(), "take request bodies in before a worker is given the request: so much of each in memory, longer ones in a file; off: the application gets them as they come",
+		func(s *settings) any { return &s.buffer }},
+	{"spool-dir", "", "", text("DIR"), "folder for the bodies that are too long for memory; default: TMPDIR, else /var/tmp, else /tmp",
+		func(s *settings) any { return &s.spoolDir }},
+	{"memory-budget", "", "512M", size(16<<20, 1<<40), "memory for what clients have sent or are sent: one half for parts of heads and for bodies, the other for what workers have",
+		func(s *settings) any { return &s.memory }},
 	{"limit-connections", "", "10000", number(1, 1<<20), "most client connections at once; more wait to be accepted",
 		func(s *settings) any { return &s.connections }},
 	{"limit-connections-per-address", "", "off", number(1, 1<<20).orOff(), "most connections of one client's address (in IPv6 of one /64); more are closed. Not of proxies that are trusted, nor by unix sockets",
@@ -126,6 +135,10 @@ var table = []setting{
 		func(s *settings) any { return &s.headTimeout }},
 	{"body-timeout", "", "30s", span.orOff(), "for the next bytes of a request body to arrive; then 408",
 		func(s *settings) any { return &s.bodyTimeout }},
+	{"body-min-rate", "", "500", size(1, 1<<30).orOff(), "bytes a second that a client must send of a request body, on average over --body-timeout; then 408",
+		func(s *settings) any { return &s.bodyRate }},
+	{"send-min-rate", "", "500", size(1, 1<<30).orOff(), "bytes a second that a client must take of an answer, on average over --send-timeout; then it is cut",
+		func(s *settings) any { return &s.sendRate }},
 	{"send-timeout", "", "60s", span.orOff(), "for a client to take the next bytes of an answer; then it is cut",
 		func(s *settings) any { return &s.sendTimeout }},
 	{"timeout-keep-alive", "", "75s", span.orOff(), "for the next request on a connection; then it is closed",

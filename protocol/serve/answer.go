@@ -247,13 +247,34 @@ func (c *conn) sent(n, size int) bool {
 	}
 	c.blocked = true
 	if n > 0 || c.writeBy == 0 {
-		c.setWrite(c.r.after(c.r.server.settings.WriteTime))
+		c.setWrite(c.takeBy(c.writeBy, int64(n)))
 	}
 	if !c.watching {
 		c.watching = true
 		c.watch(interestOut)
 	}
 	return false
+}
+
+// takeBy is the deadline for a client that has just taken n bytes more, given the one
+// before. See awaitBody.
+func (c *conn) takeBy(before, n int64) int64 {
+	s := &c.r.server.settings
+	c.unacked = unacked(c.fd)
+	return c.r.extend(before, s.WriteTime, n, s.WriteRate)
+}
+
+// takes gives a client whose time is over more of it, if it has taken of what the kernel has
+// for it: a large socket buffer is not worth telling before a third of it is free.
+func (c *conn) takes() bool {
+	before := c.unacked
+	now := unacked(c.fd)
+	if now >= before {
+		return false
+	}
+	by := c.takeBy(c.r.now, before-now)
+	c.setWrite(by)
+	return by > c.r.now+wheelTick
 }
 
 // watch changes what epoll tells of the socket. What holds already is told at once.

@@ -14,23 +14,31 @@ func (c *conn) useBody(b []byte) int {
 		return 0
 	case bodyCounted:
 		n = c.deliver(b)
-		if w.left == 0 {
+		if w.left == 0 && c.takesBody(w) {
 			c.bodyWhole()
 		}
 	case bodyChunked:
 		n = c.useChunks(b)
 	}
-	if c.work == w && !w.over || c.phase == skipping {
+	if c.takesBody(w) {
+		w.came += int64(n)
 		c.awaitBody()
 	}
 	return n
 }
+
+// takesBody says whether the connection still takes w's body: it may have been refused
+// amid it.
+func (c *conn) takesBody(w *work) bool { return c.work == w && (!w.over || c.phase == skipping) }
 
 // deliver gives the application what belongs to the body, work.left bytes at most, and
 // returns how much of it was taken. What nobody will read is taken at once.
 func (c *conn) deliver(b []byte) int {
 	w := c.work
 	b = b[:min(int64(len(b)), w.left)]
+	if w.intake != nil {
+		return c.store(b)
+	}
 	n := len(b)
 	if w.begun {
 		n = w.x.WriteBody(b)
@@ -74,20 +82,27 @@ func (c *conn) useChunks(b []byte) (taken int) {
 func (c *conn) bodyWhole() {
 	w := c.work
 	w.body = bodyWhole
-	if w.begun {
+	switch {
+	case c.phase == taking:
+		c.tookAll()
+	case w.begun && w.intake == nil:
 		w.x.EndBody()
 	}
 }
 
 // awaitBody sets the deadline for the next piece of the body: there is none when it is
-// the application that is awaited.
+// the application that is awaited. Each byte moves it on by the time that it may take at the
+// least rate, to Settings.BodyTime from now at most: who sends more slowly loses a little of
+// that time with each piece.
 func (c *conn) awaitBody() {
-	w := c.work
+	w, s := c.work, &c.r.server.settings
+	came := w.came
+	w.came = 0
 	if w.body == bodyWhole || w.full || w.expect && !w.headSent {
 		if c.readBy != 0 {
 			c.setRead(0)
 		}
 		return
 	}
-	c.setRead(c.r.after(c.r.server.settings.BodyTime))
+	c.setRead(c.r.extend(c.readBy, s.BodyTime, came, s.BodyRate))
 }

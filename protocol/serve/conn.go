@@ -13,12 +13,13 @@ import (
 //
 //	announcing ──PROXY protocol header──▶ idle, if one is awaited
 //	idle ──bytes──▶ reading ──whole head──▶ serving ──answer out──▶ idle
-//	                   │                      │ │
-//	                   │                      │ └─body not all come──▶ skipping ──▶ idle
+//	                   │ │                    ▲ │ │
+//	                   │ └─body to come──▶ taking │ └─body not all come──▶ skipping ──▶ idle
 //	                   └─refused, too slow──▶ serving ──last answer out──▶ lingering
 //
 // and from each of them to closed, when the client is gone or too slow. A head that
-// comes whole in one piece passes reading over.
+// comes whole in one piece passes reading over, and taking is only for bodies that are
+// taken in before a worker is given the request, and have not come with the head.
 type phase uint8
 
 const (
@@ -26,6 +27,7 @@ const (
 	announcing       // nothing but a part of a PROXY protocol header has come
 	idle             // nothing of a next request has come
 	reading          // part of a head has come
+	taking           // the body is taken in; no worker knows of the request
 	serving          // a request is answered, by the application or by the front itself
 	skipping         // answered; the rest of the request's body is thrown away
 	lingering        // the last answer is out: what comes is thrown away, until the client closes
@@ -52,6 +54,7 @@ type conn struct {
 	timer   timer
 	readBy  int64 // when the client must have sent what it is asked for; 0: no deadline
 	writeBy int64 // when it must have taken some of what is sent to it
+	unacked int64 // bytes that the kernel had for it when that was set
 
 	skip int64 // bytes that may still be thrown away, while it lingers
 	kept buffer
@@ -156,8 +159,18 @@ func (c *conn) Progress() {
 	if !c.blocked {
 		c.write()
 	}
-	if c.phase == serving && c.work.body != bodyWhole {
-		c.work.full = false
+	if c.phase != serving {
+		return
+	}
+	w := c.work
+	if w.intake != nil {
+		if c.pour(); w.intake != nil {
+			return
+		}
+		c.awaitBody()
+	}
+	if w.body != bodyWhole {
+		w.full = false
 		c.feed()
 		c.read()
 	}
@@ -173,7 +186,7 @@ func (c *conn) Describe() string {
 
 // abandon ends a connection whose client is gone, or is not worth waiting for.
 func (c *conn) abandon() {
-	if w := c.work; w != nil && w.begun {
+	if w := c.work; w != nil && (w.begun || w.held) {
 		if !w.answered() {
 			w.status = statusGone
 		}
@@ -198,7 +211,7 @@ func (t *timer) expire() { t.conn.expire() }
 
 func (c *conn) expire() {
 	switch now := c.r.now; {
-	case c.writeBy != 0 && c.writeBy <= now:
+	case c.writeBy != 0 && c.writeBy <= now && !c.takes():
 		resetOnClose(c.fd) // else the kernel would go on sending what nobody takes
 		c.abandon()
 	case c.readBy != 0 && c.readBy <= now:
@@ -212,7 +225,7 @@ func (c *conn) expire() {
 // late deals with a client that has not sent in time what it should have.
 func (c *conn) late() {
 	switch c.phase {
-	case reading, serving:
+	case reading, taking, serving:
 		c.refuse(requestTimeout)
 	case announcing:
 		c.unannounced()
@@ -262,7 +275,7 @@ func (c *conn) drain() {
 
 // cut ends the connection when there is no more time for it.
 func (c *conn) cut() {
-	if c.phase == reading || c.phase == serving {
+	if c.phase == reading || c.phase == taking || c.phase == serving {
 		c.r.server.cut.Add(1)
 	}
 	c.abandon()

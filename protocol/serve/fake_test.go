@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gobridge/bridge"
 )
 
@@ -29,6 +31,7 @@ type fakePort struct {
 	asleep atomic.Bool
 	limit  int64 // of live exchanges; 0: none
 	begun  atomic.Int64
+	held   atomic.Int64 // exchanges held and not submitted
 	left   atomic.Int64 // exchanges left before they were finished
 	live   atomic.Int64 // exchanges begun and not left
 	apps   sync.WaitGroup
@@ -56,6 +59,8 @@ type call struct {
 	peer           bridge.Peer
 	root           string
 	bodyLength     int64
+	spooled        bool // the body came in a file
+	submitted      bool
 
 	client  bridge.Client // nil once it has left
 	hungUp  chan struct{} // closed when the client sends nothing more
@@ -82,26 +87,72 @@ func (p *fakePort) Flush()                {}
 func (p *fakePort) Awake()                { p.asleep.Store(false) }
 func (p *fakePort) Inflight() int         { return int(p.live.Load()) }
 
+func (p *fakePort) Holds() bool { return true }
+
+// Hold keeps a request's call until Submit.
+func (p *fakePort) Hold(x Exchange, r *bridge.Request, client bridge.Client) bool {
+	if p.limit > 0 && p.live.Load() >= p.limit {
+		return false
+	}
+	x.(*fakeExchange).call = p.newCall(r, client)
+	p.held.Add(1)
+	p.live.Add(1)
+	return true
+}
+
+func (p *fakePort) Submit(x Exchange, length int64, file int) {
+	c := x.(*fakeExchange).call
+	c.bodyLength = length
+	if file >= 0 {
+		c.spooled = true
+		c.in, c.inEnd = readAt(file, length), true
+		unix.Close(file)
+	}
+	c.submitted = true
+	p.held.Add(-1)
+	p.run(c)
+}
+
+// readAt returns a file's bytes from its beginning.
+func readAt(file int, length int64) []byte {
+	b := make([]byte, length+1)
+	n, err := unix.Pread(file, b, 0)
+	if err != nil || int64(n) != length {
+		panic(fmt.Sprintf("a body's file has %d bytes instead of %d (%v)", n, length, err))
+	}
+	return b[:n]
+}
+
 func (p *fakePort) Begin(x Exchange, r *bridge.Request, client bridge.Client) bool {
 	if p.limit > 0 && p.live.Load() >= p.limit {
 		return false
 	}
+	c := p.newCall(r, client)
+	c.submitted = true
+	x.(*fakeExchange).call = c
+	p.live.Add(1)
+	p.run(c)
+	return true
+}
+
+func (p *fakePort) newCall(r *bridge.Request, client bridge.Client) *call {
 	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0, hungUp: make(chan struct{})}
 	c.cond = sync.NewCond(&c.mu)
 	c.peer, c.root = *r.Peer, r.Root
 	for _, f := range r.Fields {
 		c.fields = append(c.fields, string(f.Name)+": "+string(f.Value))
 	}
-	x.(*fakeExchange).call = c
+	return c
+}
+
+func (p *fakePort) run(c *call) {
 	p.begun.Add(1)
-	p.live.Add(1)
 	p.apps.Add(1)
 	go func() {
 		defer p.apps.Done()
 		p.app(c)
 		c.end(bridge.Finished)
 	}()
-	return true
 }
 
 func (p *fakePort) Turn() int {
@@ -402,6 +453,9 @@ func (x *fakeExchange) Leave() {
 	}
 	if c.state == bridge.Waiting || len(c.records) > 0 {
 		c.port.left.Add(1)
+	}
+	if !c.submitted {
+		c.port.held.Add(-1)
 	}
 	c.port.live.Add(-1)
 	c.client, c.closed = nil, true

@@ -36,6 +36,10 @@ func (p *instantPort) Begin(x Exchange, r *bridge.Request, c bridge.Client) bool
 	return true
 }
 
+func (p *instantPort) Hold(Exchange, *bridge.Request, bridge.Client) bool { return false }
+func (p *instantPort) Holds() bool                                        { return false }
+func (p *instantPort) Submit(Exchange, int64, int)                        {}
+
 func (p *instantPort) Turn() int {
 	p.begun, p.spare = p.spare[:0], p.begun
 	for _, x := range p.spare {

@@ -12,7 +12,7 @@ func (c *conn) hungry() bool {
 	switch c.phase {
 	case closed:
 		return false
-	case serving:
+	case taking, serving:
 		w := c.work
 		return w.body != bodyWhole && !w.full && !w.over
 	default:
@@ -33,6 +33,10 @@ func (c *conn) read() {
 
 func (c *conn) readOnce() {
 	b := c.space()
+	if b == nil {
+		c.refuse(memoryShort)
+		return
+	}
 	n, errno := receive(c.fd, b)
 	switch {
 	case errno == unix.EAGAIN:
@@ -56,34 +60,42 @@ func (c *conn) readOnce() {
 func (c *conn) end() {
 	c.ended = true
 	switch {
-	case c.phase == serving && c.work.body == bodyWhole:
+	case (c.phase == serving || c.phase == taking) && c.work.body == bodyWhole:
 	case c.phase == serving && c.work.over:
 	default:
 		c.abandon()
 	}
 }
 
-// space is where the next bytes are read to: behind those that are kept, if there are any.
+// space is where the next bytes are read to: behind those that are kept, if there are any;
+// nil when there is no memory for more.
 func (c *conn) space() []byte {
 	k := &c.kept
 	if k.len() == 0 {
 		return c.r.scratch
 	}
-	if k.to == len(k.memory) {
-		c.makeRoom()
+	if k.to == len(k.memory) && !c.makeRoom() {
+		return nil
 	}
 	return k.memory[k.to:]
 }
 
-// makeRoom moves the kept bytes to the front of their buffer, or into a larger one.
-func (c *conn) makeRoom() {
+// makeRoom moves the kept bytes to the front of their buffer, or into a larger one. It
+// reports false when there is no memory for that.
+func (c *conn) makeRoom() bool {
 	k := &c.kept
 	memory := k.memory
 	if k.from == 0 {
-		memory = make([]byte, 2*len(memory))
+		if memory = c.r.takeBuffer(2 * len(memory)); memory == nil {
+			return false
+		}
 	}
 	k.to = copy(memory, k.bytes())
+	if k.from == 0 {
+		c.r.giveBuffer(k.memory)
+	}
 	k.from, k.memory = 0, memory
+	return true
 }
 
 // took uses bytes that were read, and keeps the rest.
@@ -97,8 +109,27 @@ func (c *conn) took(b []byte) {
 	if len(rest) == 0 || c.phase == closed {
 		return
 	}
-	c.kept = buffer{memory: c.r.takeBuffer()}
-	c.kept.to = copy(c.kept.memory, rest)
+	c.keep(rest)
+}
+
+// keep takes bytes that cannot be used yet into a buffer of the connection. A part of a head
+// gets a small one: there may be many, and slow ones.
+func (c *conn) keep(rest []byte) {
+	size := bufferSize
+	if c.phase == reading && len(rest) <= smallBuffer/2 {
+		size = smallBuffer
+	}
+	memory := c.r.takeBuffer(size)
+	if memory == nil && c.phase == reading {
+		c.refuse(memoryShort)
+		return
+	}
+	if memory == nil { // they are part of what was begun
+		memory = make([]byte, size)
+		c.r.server.budget.force(int64(size))
+	}
+	c.kept = buffer{memory: memory}
+	c.kept.to = copy(memory, rest)
 }
 
 // feed uses kept bytes.
@@ -131,6 +162,8 @@ func (c *conn) use(b []byte) (taken int) {
 				return taken
 			}
 			n = c.useBody(b[taken:])
+		case taking:
+			n = c.useBody(b[taken:])
 		case skipping:
 			if n = c.useBody(b[taken:]); c.phase == skipping && c.work.body == bodyWhole {
 				c.rest()
@@ -156,20 +189,31 @@ func (c *conn) releaseKept() {
 	}
 }
 
-// takeBuffer lends a buffer of bufferSize.
-func (r *reactor) takeBuffer() []byte {
-	if n := len(r.buffers); n > 0 {
-		b := r.buffers[n-1]
-		r.buffers = r.buffers[:n-1]
+// takeBuffer lends a buffer; nil when the memory budget does not allow it.
+func (r *reactor) takeBuffer(size int) []byte {
+	if !r.server.budget.take(int64(size)) {
+		return nil
+	}
+	free := &r.buffers
+	if size == smallBuffer {
+		free = &r.smalls
+	}
+	if n := len(*free); n > 0 && len((*free)[n-1]) == size {
+		b := (*free)[n-1]
+		*free = (*free)[:n-1]
 		return b
 	}
-	return make([]byte, bufferSize)
+	return make([]byte, size)
 }
 
-// giveBuffer takes it back. One that has grown, or is one too many, is left to the
-// garbage collector.
+// giveBuffer takes it back. One of another size, or one too many, is left to the garbage
+// collector.
 func (r *reactor) giveBuffer(b []byte) {
-	if len(b) == bufferSize && len(r.buffers) < keepBuffers {
+	r.server.budget.give(int64(len(b)))
+	switch {
+	case len(b) == bufferSize && len(r.buffers) < keepBuffers:
 		r.buffers = append(r.buffers, b)
+	case len(b) == smallBuffer && len(r.smalls) < keepBuffers:
+		r.smalls = append(r.smalls, b)
 	}
 }

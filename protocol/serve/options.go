@@ -31,6 +31,13 @@ type Settings struct {
 	LingerTime time.Duration // for a client to see its last answer and to close
 	DrainTime  time.Duration // for which an idle connection may still bring a request while the server drains
 
+	BodyRate  int64 // bytes a second at least, over BodyTime: 408
+	WriteRate int64 // and over WriteTime, or the client is cut off
+
+	Buffer int64  // bytes of a body that are taken in before a worker is given its request; 0: it gets what comes as it comes
+	Spool  *Spool // for longer ones; nil: the rest of them is not taken in
+	Memory int64  // bytes, of all that clients have sent and nobody has taken yet; 0: no limit
+
 	UnreadSize int64 // bytes of an unread body that are thrown away so that the connection can be used again, if its length is known
 	LingerSize int64 // bytes that are read and thrown away after a last answer
 
@@ -58,6 +65,8 @@ func DefaultSettings() Settings {
 		BodyTime:   30 * time.Second,
 		IdleTime:   75 * time.Second, // longer than nginx keeps connections to its upstreams (60 s)
 		WriteTime:  60 * time.Second,
+		BodyRate:   500,
+		WriteRate:  500,
 		LingerTime: 5 * time.Second,
 		DrainTime:  time.Second,
 		UnreadSize: 256 << 10,
@@ -91,6 +100,7 @@ func (s *Settings) check() error {
 		value int64
 	}{
 		{"body size", s.BodySize}, {"connections", int64(s.Connections)}, {"connections per address", int64(s.PerAddress)}, {"unread size", s.UnreadSize}, {"linger size", s.LingerSize},
+		{"body rate", s.BodyRate}, {"write rate", s.WriteRate}, {"buffer", s.Buffer}, {"memory", s.Memory},
 		{"request line", int64(s.Head.RequestLine)}, {"head size", int64(s.Head.Head)}, {"fields", int64(s.Head.Fields)},
 	} {
 		if n.value < 0 {

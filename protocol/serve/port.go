@@ -7,6 +7,9 @@ import "gobridge/bridge"
 type Port interface {
 	NewExchange() Exchange
 	Begin(x Exchange, r *bridge.Request, c bridge.Client) bool
+	Holds() bool
+	Hold(x Exchange, r *bridge.Request, c bridge.Client) bool
+	Submit(x Exchange, length int64, file int)
 	Doorbell() int
 	Turn() int
 	Flush()
@@ -48,4 +51,12 @@ func (p bridgePort) NewExchange() Exchange { return new(bridge.Exchange) }
 
 func (p bridgePort) Begin(x Exchange, r *bridge.Request, c bridge.Client) bool {
 	return p.Port.Begin(x.(*bridge.Exchange), r, c)
+}
+
+func (p bridgePort) Hold(x Exchange, r *bridge.Request, c bridge.Client) bool {
+	return p.Port.Hold(x.(*bridge.Exchange), r, c)
+}
+
+func (p bridgePort) Submit(x Exchange, length int64, file int) {
+	p.Port.Submit(x.(*bridge.Exchange), length, file)
 }

@@ -29,25 +29,27 @@ type reactor struct {
 	now   int64   // nanoseconds of the clock that the deadlines run by, as this turn began
 	wall  time.Time
 
-	yielded int64 // when the reactor last blocked or yielded
-	refused int64 // when it last logged a malformed request
-	unheard int64 // when it last logged that a peer is not believed
-	date    http1.Date
+	yielded  int64 // when the reactor last blocked or yielded
+	refused  int64 // when it last logged a malformed request
+	unheard  int64 // when it last logged that a peer is not believed
+	unstored int64 // and a request whose body could not be stored
+	date     http1.Date
 
 	// Memory that connections share, each while it needs it.
 	scratch []byte   // what a socket has is read here first
 	out     []byte   // what goes out is put together here
 	pieces  gather   // or here, if it is long
 	buffers [][]byte // of bufferSize, for what must be kept
+	smalls  [][]byte // of smallBuffer
 	works   []*work
 
 	load atomic.Int32 // connections dealt to this reactor, for the acceptor
 
 	mail      sync.Mutex
 	newcomers []newcomer
-	arriving  []newcomer  // newcomers, while they are taken
-	sent      []*transfer // come back from the senders
-	returning []*transfer
+	arriving  []newcomer // newcomers, while they are taken
+	sent      []diskJob  // come back from the senders
+	returning []diskJob
 	over      bool // nothing is taken any more
 	waiting   atomic.Bool
 	asleep    atomic.Bool
@@ -68,7 +70,8 @@ const (
 
 const (
 	bufferSize   = 16 << 10
-	keepBuffers  = 256 // free ones at most
+	smallBuffer  = 2 << 10 // for a part of a head
+	keepBuffers  = 256     // free ones at most
 	keepWorks    = 1024
 	turnsOfReads = 8 // of one connection in one turn
 	yieldEvery   = time.Millisecond
@@ -278,7 +281,7 @@ func (r *reactor) adopt() int {
 	r.returning, r.sent = r.sent, r.returning[:0]
 	r.mail.Unlock()
 	for _, t := range r.returning {
-		r.takeBack(t)
+		t.returned()
 	}
 	clear(r.returning)
 	for i := range r.arriving {

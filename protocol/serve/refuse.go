@@ -22,6 +22,9 @@ var (
 	overrun        = &refusal{status: 504, text: "The application did not answer in time."}
 	tooManyOfOne   = &refusal{status: 503, text: "Your address has as many connections as it may have here.", close: true, retry: true}
 	crowded        = &refusal{status: 503, text: "The server has as many requests as it takes at once. Please try again.", retry: true}
+	memoryShort    = &refusal{status: 503, text: "The server has no memory for the request at the moment. Please try again.", close: true, retry: true}
+	cannotStore    = &refusal{status: 503, text: "The server cannot store the request's body at the moment. Please try again.", close: true, retry: true}
+	diskFull       = &refusal{status: 507, text: "The server has no room to store the request's body. Please try again later.", close: true, retry: true}
 	overloaded     = &refusal{status: 503, text: "No worker was free in time. Please try again.", retry: true}
 )
 

@@ -22,15 +22,19 @@ type work struct {
 // progress is how far one request and its answer are. The zero value is the beginning.
 type progress struct {
 	// The request.
-	since  int64        // when its head was whole
-	peer   *bridge.Peer // between whom it is; nil until its head is whole
-	begun  bool         // the exchange has been begun and not been left
-	expect bool         // the client waits for 100 (Continue)
-	full   bool         // the application has no room for body bytes at the moment
-	body   bodyState    // how much of it has come
-	left   int64        // bytes of a counted body still to come; of a chunk that is decoded and not yet taken
-	size   int64        // bytes of a chunked body so far
-	chunks http1.Chunked
+	since   int64        // when its head was whole
+	peer    *bridge.Peer // between whom it is; nil until its head is whole
+	held    bool         // the exchange is held: a worker is given it when its body is here
+	begun   bool         // the exchange has been begun and not been left
+	charged int64        // what a body's file has taken of the memory budget
+	intake  *intake      // what of the body is taken in, and not given to the exchange yet
+	expect  bool         // the client waits for 100 (Continue)
+	full    bool         // the application has no room for body bytes at the moment
+	body    bodyState    // how much of it has come
+	came    int64        // bytes of it since the deadline for more was set
+	left    int64        // bytes of a counted body still to come; of a chunk that is decoded and not yet taken
+	size    int64        // bytes of a chunked body so far
+	chunks  http1.Chunked
 
 	// The answer.
 	minor    int  // of the request's HTTP/1.Minor
@@ -111,14 +115,15 @@ func (c *conn) useHead(b []byte) int {
 		}
 		return 0
 	}
-	if !c.begin() {
+	if !c.begin(len(b) - n) {
 		return len(b)
 	}
 	return n
 }
 
-// begin hands a request to the bridge. It reports false when it was refused instead.
-func (c *conn) begin() bool {
+// begin hands a request to the bridge, or takes its body in first. Behind its head lie as
+// many bytes already. It reports false when it was refused instead.
+func (c *conn) begin(behind int) bool {
 	w, r := c.work, c.r
 	q := &w.parser.Request
 	s := &r.server.settings
@@ -139,6 +144,9 @@ func (c *conn) begin() bool {
 	if limit := s.BodySize; limit > 0 && q.BodyLength > limit {
 		c.refuse(bodyTooLarge)
 		return false
+	}
+	if c.takesIn(q, behind) {
+		return c.take(q)
 	}
 	if !r.port.Begin(w.x, q, c) {
 		c.refuse(crowded)
@@ -166,9 +174,14 @@ func (w *work) expectBody(q *bridge.Request) {
 // leave takes the connection out of its exchange.
 func (c *conn) leave() {
 	w := c.work
-	if w.begun {
-		w.begun = false
+	if w.begun || w.held {
+		w.begun, w.held = false, false
 		w.x.Leave()
+	}
+	c.dropIntake()
+	if w.charged > 0 {
+		c.r.server.budget.give(w.charged)
+		w.charged = 0
 	}
 }
 

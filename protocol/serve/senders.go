@@ -12,14 +12,23 @@ import (
 // the files on it wait, and so do those behind them, but nothing else does.
 type senders struct {
 	mu      sync.Mutex
-	queue   []*transfer
+	queue   []diskJob
 	running int
+}
+
+// A diskJob is work that may wait for a disk: a part of a file to be sent (transfer), or of
+// a body to be stored (spill). While a sender has it nobody else touches it.
+type diskJob interface {
+	work()          // on a sender's goroutine
+	returned()      // in its reactor's turn
+	release()       // instead, when there is no reactor any more
+	home() *reactor // to which it returns
 }
 
 const mostSenders = 8
 
-// give has the next part of a transfer be sent. It comes back through its reactor.
-func (s *senders) give(t *transfer) {
+// give has a job be done. It comes back through its reactor.
+func (s *senders) give(t diskJob) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queue = append(s.queue, t)
@@ -29,8 +38,8 @@ func (s *senders) give(t *transfer) {
 	}
 }
 
-// withdraw takes a transfer back that no sender has begun.
-func (s *senders) withdraw(t *transfer) bool {
+// withdraw takes a job back that no sender has begun.
+func (s *senders) withdraw(t diskJob) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.Index(s.queue, t)
@@ -40,7 +49,7 @@ func (s *senders) withdraw(t *transfer) bool {
 	return i >= 0
 }
 
-func (s *senders) next() *transfer {
+func (s *senders) next() diskJob {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
@@ -54,14 +63,14 @@ func (s *senders) next() *transfer {
 
 func (s *senders) run() {
 	for t := s.next(); t != nil; t = s.next() {
-		t.sendPart()
-		t.reactor.handBack(t)
+		t.work()
+		t.home().handBack(t)
 	}
 }
 
-// handBack gives a transfer back to its reactor, or ends it when there is no reactor any
-// more. A sender calls it.
-func (r *reactor) handBack(t *transfer) {
+// handBack gives a job back to its reactor, or ends it when there is no reactor any more.
+// A sender calls it.
+func (r *reactor) handBack(t diskJob) {
 	r.mail.Lock()
 	over := r.over
 	if !over {
@@ -76,9 +85,9 @@ func (r *reactor) handBack(t *transfer) {
 	r.rouse()
 }
 
-// sendPart sends what the socket takes, up to a part. The file's last byte sent, it is
+// work sends what the socket takes, up to a part. The file's last byte sent, it is
 // closed here, where it may take its time.
-func (t *transfer) sendPart() {
+func (t *transfer) work() {
 	t.sent, t.result, t.errno = 0, partSent, 0
 	for t.left > 0 && t.sent < transferPart && t.result == partSent {
 		t.sendSome(int(min(t.left, transferPart-t.sent)))

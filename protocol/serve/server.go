@@ -19,6 +19,7 @@ type Server struct {
 	acceptor  *acceptor
 	access    *accessLog // nil: none
 	senders   senders
+	budget    budget
 	clock     func() time.Time
 	epoch     time.Time
 
@@ -54,6 +55,10 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 	}
 	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock(),
 		requestID: []byte(settings.RequestID), requestIDLower: strings.ToLower(settings.RequestID)}
+	s.budget.limit = settings.Memory
+	if settings.Spool != nil {
+		settings.Spool.budget = &s.budget
+	}
 	if settings.AccessLog != nil {
 		s.access = newAccessLog(settings.AccessLog, len(ports), logRingSize, settings.Log)
 	}

@@ -73,6 +73,16 @@ func (g *gather) send(fd int) (int, unix.Errno) {
 
 func (g *gather) clear() { *g = gather{} }
 
+// unacked is how many bytes of what was sent the client's side has not taken yet; 0 if the
+// socket is broken, which the next call on it will say.
+func unacked(fd int) int64 {
+	var n int32
+	if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCOUTQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
+		return 0
+	}
+	return int64(n)
+}
+
 // shutdownWrite tells the client that nothing more comes. That it is gone already is
 // for the next receive to say.
 func shutdownWrite(fd int) {

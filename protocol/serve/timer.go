@@ -38,6 +38,17 @@ func (w *wheel) init(now int64) {
 	w.done = now / wheelTick
 }
 
+// extend moves a deadline on, to d from now at most: by as long as n bytes take at the rate,
+// a number of bytes a second. Without a rate any byte will do; before is 0 when the time
+// begins only now.
+func (r *reactor) extend(before int64, d time.Duration, n, rate int64) int64 {
+	latest := r.after(d)
+	if latest == 0 || before == 0 || rate <= 0 {
+		return latest
+	}
+	return min(before+int64(float64(n)/float64(rate)*float64(time.Second)), latest)
+}
+
 // set gives t a deadline, or takes it away with 0.
 func (w *wheel) set(t *timer, due int64) {
 	t.due = due

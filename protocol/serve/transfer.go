@@ -122,7 +122,7 @@ func (c *conn) transferred(t *transfer) {
 func (c *conn) awaitRoom(t *transfer) {
 	c.blocked, c.watching = true, true
 	if t.sent > 0 || t.by == 0 {
-		t.by = c.r.after(c.r.server.settings.WriteTime)
+		t.by = c.takeBy(t.by, t.sent)
 	}
 	c.setWrite(t.by)
 	c.watch(interestOut)
@@ -163,8 +163,10 @@ func (c *conn) dropTransfer() bool {
 	return true
 }
 
-// takeBack goes on with a transfer that a sender is through with.
-func (r *reactor) takeBack(t *transfer) {
+func (t *transfer) home() *reactor { return t.reactor }
+
+// returned goes on when a sender is through with it.
+func (t *transfer) returned() {
 	t.away = false
 	if t.conn == nil {
 		t.release()

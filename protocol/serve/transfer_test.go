@@ -252,8 +252,10 @@ func TestSlowClientsOfFiles(t *testing.T) {
 		if s.Connections() < 1 {
 			t.Fatal("cut too early")
 		}
-		s.advance(120 * time.Second)
-		eventually(t, "their end", func() bool { return s.Connections() == 0 })
+		eventually(t, "their end", func() bool { // what the kernel could still pass on counts as taken
+			s.advance(120 * time.Second)
+			return s.Connections() == 0
+		})
 		if _, err := io.Copy(io.Discard, c.r); !errors.Is(err, unix.ECONNRESET) {
 			t.Errorf("the slow one was ended with %v", err)
 		}
@@ -354,7 +356,7 @@ func TestCopiedFiles(t *testing.T) {
 	var got []byte
 	b := make([]byte, 1<<20)
 	for tr.left > 0 {
-		tr.sendPart()
+		tr.work()
 		if tr.result != partSent && tr.result != socketFull {
 			t.Fatalf("result %d, %v", tr.result, tr.errno)
 		}
@@ -375,7 +377,7 @@ func TestCopiedFiles(t *testing.T) {
 		t.Error("other bytes")
 	}
 	short := &transfer{socket: pair[1], file: open(), offset: 299000, left: 2000, copies: true}
-	if short.sendPart(); short.result != fileShorter || short.sent != 1000 {
+	if short.work(); short.result != fileShorter || short.sent != 1000 {
 		t.Errorf("result %d after %d bytes", short.result, short.sent)
 	}
 	short.release()

@@ -66,7 +66,7 @@ class Segment:
         self.seal()
         self.map = mmap.mmap(self.fd, size)
         self.words, self.longs = memoryview(self.map).cast("I"), memoryview(self.map).cast("Q")
-        struct.pack_into("<QIIQIIIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 3, header, size, WORKERS, REACTORS,
+        struct.pack_into("<QIIQIIIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 4, header, size, WORKERS, REACTORS,
                          STREAMS, PIPE, INBOX, 1, SPIN_NS, 0, self.reactors, self.workers, self.stride, self.news, 128,
                          self.streams, self.pipes)
         self.put32(self.reactors, ASLEEP)

@@ -117,8 +117,8 @@ void front_set(struct front *f, uint32_t stream, uint32_t flags)
 {
     struct gb_stream *s = &f->stream[stream];
     atomic_fetch_or(&s->front, flags);
-    if (atomic_load(&s->request.reader_waits) == GB_WAITS_BELL ||
-        atomic_load(&s->response.writer_waits) == GB_WAITS_BELL)
+    uint32_t reader = atomic_load(&s->request.reader_waits);
+    if (reader == GB_WAITS_BELL || reader == GB_WAITS_FILE || atomic_load(&s->response.writer_waits) == GB_WAITS_BELL)
         ring_bell(s);
 }
 

@@ -9,6 +9,7 @@
 #include "../file.h"
 #include "../spin.h"
 #include "front.h"
+#include "test_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -644,5 +645,7 @@ int main(void)
     RUN(messages_carry_settings_and_descriptors);
     RUN(a_long_failure_keeps_its_end);
     RUN(a_file_is_passed_for_the_claim_that_runs);
+    RUN(a_body_in_a_file_is_read_to_its_end);
+    RUN(a_body_whose_file_does_not_come_ends_the_wait);
     return 0;
 }

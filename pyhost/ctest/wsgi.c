@@ -12,6 +12,7 @@
 #include "../application.h"
 #include "../control.h"
 #include "../python_api.h"
+#include "../spool.h"
 #include "../wsgi.h"
 
 #define SHOWN __attribute__((visibility("default")))
@@ -31,6 +32,7 @@ static struct client {
     size_t piece;       // bytes of the request that it gives at a time
     size_t leave_after; // response bytes after which it goes; SIZE_MAX: it stays
     int end;            // it says that the body is over
+    int body;           // the file of its body, which the front gives to who wants it; -1: it has none
     uint8_t *response;
     size_t taken, room;
 } client;
@@ -96,6 +98,16 @@ static void take(void)
         front_set(&front, STREAM, GB_CLOSED);
 }
 
+// Gives the body's file, if it is waited for: the front's part and the watcher's.
+static void pass(void)
+{
+    if (client.body < 0 || atomic_load(&front.stream[STREAM].request.reader_waits) != GB_WAITS_FILE)
+        return;
+    front_set(&front, STREAM, GB_BODY_PASSED);
+    gb_spool_come(STREAM, ran, client.body);
+    client.body = -1;
+}
+
 static bool is_done(void)
 {
     return atomic_load(&front.stream[STREAM].word) >> GB_STATE_SHIFT == GB_DONE;
@@ -106,9 +118,18 @@ static void *live(void *unused)
     while (!is_done()) {
         give();
         take();
+        pass();
         usleep(20);
     }
     return unused;
+}
+
+static int body = -1;
+
+// The body of the next request is in this file, which is taken over.
+SHOWN void test_body(int file)
+{
+    body = file;
 }
 
 // Runs one request. With `piece` 0 the whole request is there before, and nobody
@@ -120,7 +141,15 @@ SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int e
     pthread_t thread;
     bool alive = piece > 0;
     reset_stream();
-    client = (struct client){request, size, 0, alive ? piece : size, leave_after, end, client.response, 0, client.room};
+    client = (struct client){.request = request,
+                             .size = size,
+                             .piece = alive ? piece : size,
+                             .leave_after = leave_after,
+                             .end = end,
+                             .body = body,
+                             .response = client.response,
+                             .room = client.room};
+    body = -1;
     if (leave_after == 0)
         front_set(&front, STREAM, GB_CLOSED);
     give();
@@ -134,6 +163,8 @@ SHOWN uint32_t test_run(const uint8_t *request, size_t size, size_t piece, int e
     CHECK(is_done() && claim.word == 0);
     if (alive)
         CHECK(pthread_join(thread, NULL) == 0);
+    if (client.body >= 0) // nobody wanted it
+        close(client.body);
     while ((uint32_t)atomic_load(&front.stream[STREAM].response.written) !=
            atomic_load(&front.stream[STREAM].response.read))
         take();

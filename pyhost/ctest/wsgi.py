@@ -18,7 +18,7 @@ import wsgiref.validate
 import wsgi_front
 from wsgi_cases import (BIG, CASES, Closing, exits, generator, replaced, returning, simple, too_late, twice,
                         writer)
-from wsgi_front import ABORTED, HERE, STAYS, Captured, application, ask, check, library, request, use
+from wsgi_front import ABORTED, HERE, SPOOLED, STAYS, Captured, application, ask, check, library, request, use
 from wsgi_files import files, files_that_are_read
 from wsgi_threads import (a_client_that_leaves, a_thread_of_the_application_reads, nested_calls,
                           objects_outlive_their_request, other_threads_run_meanwhile, signals_are_handled)
@@ -32,6 +32,17 @@ def table():
             print("in case %r" % name, file=sys.stderr)
             raise
     return len(CASES)
+
+
+def table_with_bodies_in_files():
+    """The cases that read a whole body, again: nothing but its way is different."""
+    count = 0
+    for name, app, how, want in CASES:
+        if how.get("body") and not {"length", "end", "leave_after", "flags"} & set(how):
+            check("in a file: " + name, ask(app, flags=SPOOLED, **how), want)
+            count += 1
+    assert count > 5, count
+    return count
 
 
 # ---- What a table cannot say.
@@ -337,7 +348,7 @@ def speed():
         print("  %-24s %.2f us" % (name, min(library.test_speed(data, len(data), 20000) for _ in range(5))))
 
 
-TESTS = [table, environ_is_right, many_names, blocks_are_sent_before_the_next_is_asked_for, close_is_called_once,
+TESTS = [table, table_with_bodies_in_files, environ_is_right, many_names, blocks_are_sent_before_the_next_is_asked_for, close_is_called_once,
          a_client_that_leaves, signals_are_handled, other_threads_run_meanwhile, objects_outlive_their_request,
          a_thread_of_the_application_reads, nested_calls, errors_stream, errors_are_told_without_sys_stderr, file_wrapper,
          files, files_that_are_read, the_validator_is_content,

@@ -10,7 +10,7 @@ host=$here/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 floor=80 # percent of its lines that the inputs must reach in five seconds from nothing
-decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c"
+decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c $host/spool.c"
 
 build() {
     output=$1

@@ -113,7 +113,7 @@ var connections = []check[fronts]{
 	}},
 	{"behind a large body that is not read the connection ends, and the answer is not lost", func(t *testing.T, f fronts) {
 		for _, begin := range []string{post("/hello", "", "Content-Length: 4000000\n"), post("/hello", "3d0900\r\n", "Transfer-Encoding: chunked\n")} {
-			c := dial(t, f.usual.Server)
+			c := dial(t, f.streams.Server)
 			sent := make(chan error, 1)
 			go func() {
 				_, err := io.WriteString(c, begin+strings.Repeat("x", 4_000_000))

@@ -17,10 +17,11 @@ import (
 // fronts are the servers that the checks of HTTP ask. It is the front alone that is asked, so
 // one interpreter is enough.
 type fronts struct {
-	usual *front // as it is without settings
-	small *front // with small limits
-	quick *front // with short deadlines
-	set   *front // with settings that change what is taken and sent, some of them in the environment
+	usual   *front // as it is without settings
+	streams *front // whose application has bodies as they come
+	small   *front // with small limits
+	quick   *front // with short deadlines
+	set     *front // with settings that change what is taken and sent, some of them in the environment
 }
 
 // front is a server, and the file with its access log.
@@ -34,7 +35,8 @@ func TestHTTP(t *testing.T) {
 	t.Parallel()
 	table := slices.Concat(refusedHeads, refusedBodies, limited, connections, answers, proxies)
 	runTable(t, "HTTP", "", table, fronts{
-		usual: startFront(t, nil),
+		usual:   startFront(t, nil),
+		streams: startFront(t, nil, "--buffer-request", "off"),
 		small: startFront(t, nil, "--limit-request-line", "300", "--limit-request-head", "1K", "--limit-request-fields", "6",
 			"--limit-request-field-size", "400", "--limit-request-body", "1000"),
 		quick: startFront(t, nil, "--head-timeout", "3s", "--body-timeout", "3s", "--send-timeout", "3s", "--timeout-keep-alive", "3s"),

@@ -90,7 +90,7 @@ func startWSGI(t *testing.T, python, host string) *wsgi {
 	common := []string{"--python", python, "--host", host}
 	c.Args = append(common[:4:4], "--workers", "1", "--threads", "2", "--bind", "unix:"+w.socket)
 	w.threads = startServer(t, c)
-	c.Args = append(common[:4:4], "--workers", "2", "--threads", "1", "--root-path", "/shop")
+	c.Args = append(common[:4:4], "--workers", "2", "--threads", "1", "--root-path", "/shop", "--buffer-request", "off")
 	w.processes = startServer(t, c)
 	return w
 }

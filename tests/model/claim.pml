@@ -56,6 +56,23 @@ bool names_file[STREAMS];
 byte file[STREAMS];   /* held by the front; 0: none */
 #endif
 
+#ifdef SPOOLS
+/* The body of each request is in a file that the front holds, and the worker that runs the
+ * request is sent its descriptor through its socket when the application wants the body. A
+ * file is known by its request's name. One message fills a socket; the worker's watcher
+ * takes it out. Only one worker is given requests here. */
+bool body[STREAMS];    /* held by the front */
+bool wants[STREAMS];   /* reader_waits is GB_WAITS_FILE */
+bool passed[STREAMS];  /* GB_BODY_PASSED */
+bool gone[STREAMS];    /* GB_CLOSED */
+byte told_word[WORKERS];
+byte told_stream[WORKERS];
+byte told_name[WORKERS];
+byte expects_word[WORKERS]; /* whose file the request's thread expects, and what has come */
+byte expects_stream[WORKERS];
+byte got[WORKERS];
+#endif
+
 /* The front's. */
 #define AWAY 0
 #define LINE 1
@@ -106,6 +123,16 @@ inline age_sequences(s)
             :: else
             fi;
 #endif
+#ifdef SPOOLS
+            if
+            :: told_word[each] != 0 && told_stream[each] == s -> told_word[each] = WORD(RUNNING, each, 0)
+            :: else
+            fi;
+            if
+            :: expects_word[each] != 0 && expects_stream[each] == s -> expects_word[each] = WORD(RUNNING, each, 0)
+            :: else
+            fi;
+#endif
             each++
         :: else -> break
         od;
@@ -141,6 +168,16 @@ inline age_names(c)
             :: else
             fi;
 #endif
+#ifdef SPOOLS
+            if
+            :: told_name[each] == NAME(c, 1) -> told_name[each] = NAME(c, 0)
+            :: else
+            fi;
+            if
+            :: got[each] == NAME(c, 1) -> got[each] = NAME(c, 0)
+            :: else
+            fi;
+#endif
             each++
         :: else -> break
         od;
@@ -151,7 +188,7 @@ inline age_names(c)
 #ifdef MUTANT_PUT_WITHOUT_ROOM
 #define ROOM(w) true
 #else
-#ifdef FILES
+#if defined(FILES) || defined(SPOOLS)
 #define ROOM(w) ((w) == 0 && WAITED(w) < ENTRIES)
 #else
 #define ROOM(w) (WAITED(w) < ENTRIES)
@@ -185,6 +222,14 @@ file_held:
 #endif
 #define FINISHED(s) (slot[s] != NOBODY && STATE(word[s]) == DONE && !NAMED(s))
 #define IN_LINE (client[0] == LINE || client[1] == LINE)
+
+#ifdef SPOOLS
+#ifdef MUTANT_SPOOL_BEFORE_CLAIM
+#define WANTED(s) (slot[s] != NOBODY && body[s] && STATE(word[s]) <= RUNNING && told_word[slot[s]] == 0)
+#else
+#define WANTED(s) (slot[s] != NOBODY && body[s] && wants[s] && STATE(word[s]) == RUNNING && told_word[slot[s]] == 0)
+#endif
+#endif
 
 #define PLACE 1
 #define PUT 2
@@ -247,6 +292,9 @@ cancel:
                 :: STATE(word[s]) == RUNNING ->
 closed_set:
                     skip /* what the worker sees of it: pipes.pml */
+#ifdef SPOOLS
+                    ; gone[s] = true; body[s] = false
+#endif
 #endif
                 :: else -> act = DROP /* QUEUED, and the swap succeeds; or DONE */
                 fi
@@ -279,6 +327,20 @@ file_fetched:
 #endif
             assert(file[s] == name[s]); /* it is there, and the one that the answer is of */
             file[s] = 0; names_file[s] = false
+#endif
+
+#ifdef SPOOLS
+        /* A worker wants the body of what it runs. */
+        :: WANTED(0) || WANTED(1) ->
+            if
+            :: WANTED(0) -> s = 0
+            :: WANTED(1) -> s = 1
+            fi;
+            w = slot[s];
+spool_sent:
+            told_word[w] = AS(word[s], RUNNING); told_stream[w] = s; told_name[w] = name[s];
+            body[s] = false;
+            goto spool_told
 #endif
 
         /* A worker is through with a stream. */
@@ -325,6 +387,9 @@ take_back:
         :: act == PUT && slot[s] == NOBODY ->
 reuse:
             name[s] = NAME(c, 1);
+#ifdef SPOOLS
+            body[s] = true; wants[s] = false; passed[s] = false; gone[s] = false;
+#endif
             client[c] = PLACED;
             room_made = room_made && IN_LINE
         :: act == PLACE -> room_made = false; act = 0
@@ -338,6 +403,10 @@ free:
 file_dropped:
             file[s] = 0;
 #endif
+#endif
+#if defined(SPOOLS) && !defined(MUTANT_SPOOL_NOT_DROPPED)
+spool_dropped:
+            body[s] = false;
 #endif
             room_made = IN_LINE;
             act = 0
@@ -379,8 +448,35 @@ put_count:
 #endif
         s = 0; w = 0; act = 0
        }
+#ifdef SPOOLS
+       goto end_turn;
+spool_told:
+       atomic { passed[s] = true; s = 0; w = 0; c = 0; act = 0 }
+#endif
     od
 }
+
+#ifdef SPOOLS
+/* The thread of a worker that receives what comes through its socket. */
+proctype watcher(bit me)
+{
+end_watch:
+    atomic {
+        told_word[me] != 0 ->
+        if
+#ifdef MUTANT_SPOOL_ANY_WORD
+        :: expects_word[me] != 0 && got[me] == 0 ->
+#else
+        :: expects_word[me] == told_word[me] && expects_stream[me] == told_stream[me] && got[me] == 0 ->
+#endif
+            got[me] = told_name[me]
+        :: else /* it is closed */
+        fi;
+        told_word[me] = 0; told_stream[me] = 0; told_name[me] = 0;
+        goto end_watch
+    }
+}
+#endif
 
 proctype worker(bit me)
 {
@@ -452,14 +548,49 @@ file_sent:
 #endif
     fi;
 #endif
+#ifdef SPOOLS
+    if
+    :: true /* an application that does not read its body */
+    :: atomic {
+            expects_word[me] = hand_word[me]; expects_stream[me] = hand_stream[me]
+        }
+        wants[hand_stream[me]] = true;
+        if
+        :: passed[hand_stream[me]] ->
+            if
+            :: got[me] != 0 ->
+spool_taken:
+                assert(got[me] == answer[hand_stream[me]]) /* it is the body of this request */
+#ifndef MUTANT_SPOOL_WAIT_FOR_EVER
+            :: gone[hand_stream[me]]
+#endif
+            fi
+#ifndef MUTANT_SPOOL_WAIT_FOR_EVER
+        :: gone[hand_stream[me]]
+#endif
+        fi;
+        wants[hand_stream[me]] = false
+    fi;
+#endif
 outcome_stored:
     atomic {
         assert(word[hand_stream[me]] == hand_word[me]); /* a running stream is never taken */
         word[hand_stream[me]] = AS(hand_word[me], DONE);
         old_word[me] = hand_word[me]; old_stream[me] = hand_stream[me];
         hand_word[me] = 0; hand_stream[me] = 0;
+#ifndef SPOOLS
+        goto end_idle
+#endif
+    }
+#ifdef SPOOLS
+    atomic { /* what has come is closed, and what still comes is for nobody */
+#ifndef MUTANT_SPOOL_KEPT
+        got[me] = 0;
+#endif
+        expects_word[me] = 0; expects_stream[me] = 0;
         goto end_idle
     }
+#endif
 
 at_lost:
     atomic {
@@ -484,6 +615,9 @@ end_judge:
 #ifdef FILES
         ; assert(said_word[0] == 0 && said_word[1] == 0 && file[0] == 0 && file[1] == 0)
 #endif
+#ifdef SPOOLS
+        ; assert(told_word[0] == 0 && told_word[1] == 0 && got[0] == 0 && got[1] == 0 && !body[0] && !body[1])
+#endif
     }
 }
 
@@ -492,6 +626,9 @@ init {
         run front();
         run worker(0);
         run worker(1);
+#ifdef SPOOLS
+        run watcher(0);
+#endif
         run judge()
     }
 }

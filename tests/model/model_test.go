@@ -19,7 +19,7 @@ var models = []struct {
 	variants  []string
 	plainOnly []string
 }{
-	{"claim", []string{"FILES"}, nil},
+	{"claim", []string{"FILES", "SPOOLS"}, nil},
 	{"news", []string{"SAME_WORD"}, nil},
 	{"pipes", []string{"LOOP"}, []string{"BELL_AFTER_LOOK", "COUNTER_BEFORE_FLAGS", "EXPECT_TOLD_ONCE", "WAKE_WITHOUT_BELL"}},
 	{"death", []string{"MOVES"}, nil},

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"gobridge/bridge"
+	"gobridge/protocol/serve"
+)
+
+// defaultSpoolDirs are where bodies go that are too long for memory. /var/tmp comes before
+// /tmp, which is in memory on many systems.
+func defaultSpoolDirs() (dirs []string) {
+	if dir := os.Getenv("TMPDIR"); dir != "" {
+		dirs = append(dirs, dir)
+	}
+	return append(dirs, "/var/tmp", "/tmp")
+}
+
+// openSpool finds the folder for bodies, and says what its user should know of it. Without a
+// usable one there is none, unless it was asked for by name.
+func (v *service) openSpool() (*serve.Spool, error) {
+	s := v.settings
+	if s.buffer == 0 {
+		return nil, nil
+	}
+	dirs, asked := defaultSpoolDirs(), s.spoolDir != ""
+	if asked {
+		dirs = []string{s.spoolDir}
+	}
+	var spool *serve.Spool
+	var failed error
+	for _, dir := range dirs {
+		var err error
+		if spool, err = serve.OpenSpool(dir); err == nil {
+			break
+		}
+		failed = errors.Join(failed, err)
+	}
+	switch {
+	case spool == nil && asked:
+		return nil, usage("--spool-dir %w", failed)
+	case spool == nil:
+		v.log.Warn().Err(failed).Int64("bytes", s.buffer).Msg("there is no folder for long request bodies: what is longer than --buffer-request reaches the application as it comes (--spool-dir names a folder)")
+		return nil, nil
+	}
+	free, err := spool.Free()
+	if err != nil {
+		return nil, err
+	}
+	event := v.log.Debug()
+	switch {
+	case spool.InMemory():
+		event = v.log.Info()
+		event.Msgf("%s, where long request bodies are stored, is a tmpfs: they take memory there, and count in --memory-budget; --spool-dir names another folder", spool.Dir())
+		return spool, nil
+	case free < lowSpace:
+		event = v.log.Warn()
+	}
+	event.Str("spool-dir", spool.Dir()).Uint64("free", free).Msgf("long request bodies are stored in %s, where %d MiB may be used", spool.Dir(), free>>20)
+	return spool, nil
+}
+
+// lowSpace is so little that it is worth a warning.
+const lowSpace = 256 << 20
+
+// shareMemory divides the memory budget: a half is the connections', for what clients have
+// sent and nobody has taken, and the other is for the pipes of so many streams.
+func (s *settings) shareMemory() (connections int64, streams int) {
+	half := s.memory / 2
+	return half, int(min(max(half/(2*bridge.DefaultPipeSize), 64), bridge.DefaultStreams))
+}
