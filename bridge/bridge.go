@@ -138,6 +138,7 @@ func (b *Bridge) endUnserved(g *generation) {
 func newBridge(c Config) (*Bridge, *generation, error) {
 	b := &Bridge{config: c, log: c.Log, shortage: newShortage("/"), stop: make(chan struct{}), over: make(chan struct{})}
 	b.reaper.own = map[int]bool{}
+	b.dispatch.begins = make(chan struct{}, 1)
 	b.dispatch.now.Store(time.Now().UnixNano())
 	for i := range c.Reactors {
 		doorbell, err := newDoorbell()

@@ -22,6 +22,8 @@ type dispatch struct {
 	ports   []*Port
 	waiting atomic.Int32 // line.count, to be read without mu
 	now     atomic.Int64 // coarse clock, Unix nanoseconds
+	resting bool         // and the clock stands
+	begins  chan struct{}
 }
 
 // slot is one worker's place in a generation: its inbox, its list of streams in
@@ -217,18 +219,44 @@ const (
 )
 
 // housekeep runs until stop: it moves the coarse clock, tells those who have waited in
-// the line for too long, and gives back pages of streams that nobody uses.
+// the line for too long, and gives back pages of streams that nobody uses. When there is
+// nothing of that it rests, and an idle server wakes nobody up.
 func (d *dispatch) housekeep(stop <-chan struct{}) {
-	t := time.NewTicker(tick)
+	t := time.NewTimer(tick)
 	defer t.Stop()
 	for {
 		select {
 		case <-stop:
 			return
+		case <-d.begins:
+			t.Reset(tick)
 		case now := <-t.C:
 			d.now.Store(now.UnixNano())
 			d.overdue(now)
 			d.trim(now)
+			if !d.rests() {
+				t.Reset(tick)
+			}
+		}
+	}
+}
+
+// rests says whether there is nothing to keep house for until the next request begins.
+func (d *dispatch) rests() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.resting = d.gen == nil || d.line.count == 0 && d.gen.clean()
+	return d.resting
+}
+
+// wakeUp is called for each request, with mu held: it ends the rest.
+func (d *dispatch) wakeUp() {
+	if d.resting {
+		d.resting = false
+		d.now.Store(time.Now().UnixNano())
+		select {
+		case d.begins <- struct{}{}:
+		default: // it is told already
 		}
 	}
 }

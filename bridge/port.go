@@ -95,6 +95,7 @@ func (d *dispatch) admit(p *Port) bool {
 
 // enter places a new request, or puts it into the line. Called with dispatch.mu held.
 func (d *dispatch) enter(x *Exchange) {
+	d.wakeUp()
 	d.tickets++
 	x.ticket, x.since = d.tickets, d.now.Load()
 	if d.line.count > 0 || !d.place(x) {

@@ -109,5 +109,18 @@ func (f *freeList) stale(t time.Time, n int) (old []*run) {
 	return old
 }
 
+// clean says whether all of a generation's streams are free, and none has pages.
+func (g *generation) clean() bool {
+	if len(g.free) < len(g.runs) {
+		return false
+	}
+	for _, r := range g.free {
+		if r.dirty {
+			return false
+		}
+	}
+	return true
+}
+
 // unstale puts streams back at the bottom.
 func (f *freeList) unstale(old []*run) { *f = append(append(freeList{}, old...), *f...) }

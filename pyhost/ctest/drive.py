@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import re
 import select
 import signal
 import socket
@@ -25,6 +26,8 @@ BOOTED, HELLO, READY, FAILED, SPAWNED, IMPORTED, STACKED = 16, 17, 18, 19, 20, 2
 QUEUED, RUNNING, DONE = 1, 2, 3
 PIPE, STREAMS, WORKERS, REACTORS, INBOX = 65536, 64, 8, 1, 64
 SPIN_NS = 50000
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "layout.h")) as layout:
+    LAYOUT_VERSION = int(re.search(r"#define GB_LAYOUT_VERSION (\d+)u", layout.read())[1])
 STREAM, WORKER, ASLEEP = 384, 128, 1
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -66,7 +69,7 @@ class Segment:
         self.seal()
         self.map = mmap.mmap(self.fd, size)
         self.words, self.longs = memoryview(self.map).cast("I"), memoryview(self.map).cast("Q")
-        struct.pack_into("<QIIQIIIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, 4, header, size, WORKERS, REACTORS,
+        struct.pack_into("<QIIQIIIIIIIIQQQQQQQ", self.map, 0, 0x6567646972626F67, LAYOUT_VERSION, header, size, WORKERS, REACTORS,
                          STREAMS, PIPE, INBOX, 1, SPIN_NS, 0, self.reactors, self.workers, self.stride, self.news, 128,
                          self.streams, self.pipes)
         self.put32(self.reactors, ASLEEP)
