@@ -5,11 +5,12 @@
 set -eu
 
 seconds=${1:-30}
+[ "$seconds" -ge 15 ] || seconds=15 # five are enough where nothing else runs, and not beside other tests
 here=$(cd "$(dirname "$0")" && pwd)
 host=$here/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-floor=80 # percent of its lines that the inputs must reach in five seconds from nothing
+floor=80 # percent of its lines that the inputs must reach, from nothing
 decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c $host/spool.c"
 
 build() {
