@@ -139,8 +139,9 @@ func answerSize(t testing.TB, conn net.Conn) int {
 // A request costs no allocation, with the access log or without.
 func TestNoAllocationForARequest(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
-		"plain":           func(*Settings) {},
-		"with access log": func(s *Settings) { s.AccessLog = io.Discard },
+		"plain":            func(*Settings) {},
+		"with access log":  func(s *Settings) { s.AccessLog = io.Discard },
+		"with request ids": func(s *Settings) { s.AccessLog, s.RequestID = io.Discard, "X-Request-ID" },
 		"with what concerns proxies and headers": func(s *Settings) {
 			s.Forwarded = forwarded.Rules{Trusted: trustList(t, "127.0.0.1", "10.0.0.0/8"), Believed: forwarded.For | forwarded.Proto}
 			s.Root, s.Extra, s.RefuseUnderscores = "/shop", extraFields(t, "X-Frame-Options: DENY"), true
