@@ -132,23 +132,31 @@ func unreadIsDrained(t *testing.T, w *wsgi) {
 	// Where bodies are taken in first, all of it would be: here the application has it as it comes.
 	for _, coding := range []string{"Content-Length: 50000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n2faf080\r\n"} {
 		c := dial(t, w.processes)
-		sent := make(chan error, 1)
+		sent, answered := make(chan error, 1), make(chan struct{})
 		go func() {
 			_, err := io.WriteString(c, "POST /shop/hello HTTP/1.1\r\nHost: x\r\n"+coding)
 			for n := 0; err == nil && n < 50000000; n += 1 << 16 {
+				if n == 1<<20 { // more of it could have the connection reset, and the answer with it
+					<-answered
+				}
 				_, err = io.WriteString(c, strings.Repeat("x", 1<<16))
 			}
 			sent <- err
 		}()
-		if a := c.receive(t, "POST"); a.body != "hello" || a.get("Connection") != "close" {
+		a := c.receive(t, "POST")
+		if a.body != "hello" {
 			t.Errorf("with a long body unread: %v", a)
 		}
-		c.Close()
-		if err := <-sent; err == nil {
-			t.Error("all of a long body was taken")
+		close(answered)
+		// The head may have gone out before the application was through, and then it promises that the
+		// connection stays: the promise is kept, and all of the body thrown away.
+		closes := a.get("Connection") == "close"
+		if err := <-sent; closes != (err != nil) {
+			t.Errorf("the connection is said to close: %t, and the rest of a long body: %v", closes, err)
 		} else if errors.Is(err, syscall.ETIMEDOUT) {
 			t.Error(err)
 		}
+		c.Close()
 	}
 }
 
