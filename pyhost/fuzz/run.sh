@@ -5,7 +5,6 @@
 set -eu
 
 seconds=${1:-30}
-[ "$seconds" -ge 15 ] || seconds=15 # five are enough where nothing else runs, and not beside other tests
 here=$(cd "$(dirname "$0")" && pwd)
 host=$here/..
 work=$(mktemp -d)
@@ -27,23 +26,36 @@ build "$work/planted" -DGB_PLANTED_BUG
 mkdir "$work/corpus"
 cd "$work"
 
-echo "fuzzing for $seconds s"
-if ! LLVM_PROFILE_FILE=$work/profile ./fuzz -max_total_time="$seconds" -max_len=512 -timeout=20 -print_final_stats=1 \
-    corpus >log 2>&1; then
-    cat log
-    cp crash-* timeout-* "$here" 2>/dev/null || true
-    echo "the decoder failed; the input lies in $here" >&2
-    exit 1
-fi
-grep -E 'DONE|stat::number_of_executed_units' log
-# shellcheck disable=SC2086
+# search: fuzzes for $seconds more; what is reached so far goes to the file report.
+search() {
+    if ! LLVM_PROFILE_FILE=$work/profile-%p ./fuzz -max_total_time="$seconds" -max_len=512 -timeout=20 -print_final_stats=1 \
+        corpus >log 2>&1; then
+        cat log
+        cp crash-* timeout-* "$here" 2>/dev/null || true
+        echo "the decoder failed; the input lies in $here" >&2
+        exit 1
+    fi
+    grep -E 'DONE|stat::number_of_executed_units' log
+    "$profdata" merge -o merged profile-*
+    # shellcheck disable=SC2086
+    "$coverage" report -show-region-summary=false ./fuzz -instr-profile merged $decoder >report
+}
+
+# The seventh column is that of the lines.
+reached() { awk -v floor="$floor" '$1 == "TOTAL" { found = 1; exit !($7 + 0 >= floor) } END { if (!found) exit 1 }' report; }
+
+# shellcheck disable=SC2012 # the names are plain
 profdata=$(command -v llvm-profdata || ls /usr/lib/llvm-*/bin/llvm-profdata | tail -1)
 coverage=$(command -v llvm-cov || ls /usr/lib/llvm-*/bin/llvm-cov | tail -1)
-"$profdata" merge -o merged profile
-# shellcheck disable=SC2086
-"$coverage" report -show-region-summary=false ./fuzz -instr-profile merged $decoder | tee report
-# The seventh column is that of the lines.
-awk -v floor="$floor" '$1 == "TOTAL" { found = 1; exit !($7 + 0 >= floor) } END { if (!found) exit 1 }' report || {
+echo "fuzzing for $seconds s"
+search
+for again in 1 2 3 4 5 6 7 8; do # a busy machine does less in the same time
+    reached && break
+    echo "less than $floor % of the decoder's lines are reached: once more ($again)"
+    search
+done
+cat report
+reached || {
     echo "less than $floor % of the decoder's lines are reached" >&2
     exit 1
 }
