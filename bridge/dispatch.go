@@ -185,8 +185,56 @@ func (d *dispatch) balance(p *Port) {
 		if full == nil || full.inflight <= d.gen.threads || full.inflight-dry.inflight < 2 {
 			return
 		}
-		d.move(p, full, dry, (full.inflight-dry.inflight)/2)
+		d.move(p, full.first, dry, (full.inflight-dry.inflight)/2)
 	}
+}
+
+// balanceLoops does so for workers that are event loops. They begin whatever they read, and
+// may hold any number of requests that only wait: what counts is what they have not read.
+func (d *dispatch) balanceLoops(p *Port) {
+	if d.gen == nil || len(d.gen.slots) < 2 {
+		return
+	}
+	for _, dry := range d.gen.slots {
+		if !dry.open || !dry.idle() {
+			continue
+		}
+		full, unread := d.mostUnread()
+		if unread < 2 {
+			return
+		}
+		d.move(p, full.oldestUnread(unread), dry, unread/2)
+	}
+}
+
+// idle says whether the worker has read all its hints and waits for more.
+func (s *slot) idle() bool {
+	return s.unread() == 0 && atomic.LoadUint32(&s.gen.seg.worker(s.index).Sleeping) != 0
+}
+
+// unread is the number of hints in the worker's inbox.
+func (s *slot) unread() int {
+	w := s.gen.seg.worker(s.index)
+	return int(atomic.LoadUint32(&w.Put) - atomic.LoadUint32(&w.Taken))
+}
+
+func (d *dispatch) mostUnread() (full *slot, unread int) {
+	for _, s := range d.gen.slots {
+		if n := s.unread(); n > unread {
+			full, unread = s, n
+		}
+	}
+	return full, unread
+}
+
+// oldestUnread is the first of up to n streams at the list's end that the worker has not
+// begun: it begins them in the order in which they were put.
+func (s *slot) oldestUnread(n int) (oldest *run) {
+	for r := s.last; r != nil && n > 0 && r.state() == pyhost.StateQueued; r = r.prev {
+		oldest = r
+		n--
+	}
+	return oldest
 }
 
 func (d *dispatch) fullest() (full *slot) {
@@ -198,12 +246,13 @@ func (d *dispatch) fullest() (full *slot) {
 	return full
 }
 
-// move takes up to n streams back from one worker and puts them into the inbox of another.
-func (d *dispatch) move(p *Port, from, to *slot, n int) {
-	for r := from.first; r != nil && n > 0 && to.room(); {
+// move takes up to n streams back from a worker, from this one in its list on, and puts them
+// into the inbox of another.
+func (d *dispatch) move(p *Port, r *run, to *slot, n int) {
+	for r != nil && n > 0 && to.room() {
 		next := r.next
 		if r.takeBack() {
-			from.drop(r)
+			r.slot.Load().drop(r)
 			d.put(r, to)
 			p.toRing(to)
 			n--

@@ -51,6 +51,9 @@ func (b *Bridge) agree(kind uint32, loop string) *StartError {
 	case s.kind == 0:
 		s.kind, s.loop = kind, loop
 		s.asgi.Store(kind == pyhost.InterfaceASGI)
+		if threads := b.config.Threads; s.asgi.Load() && threads > 1 {
+			b.log.Warn().Msgf("--threads %d makes no difference to an ASGI application: its workers have one event loop each; have more of them with --workers", threads)
+		}
 	case s.kind != kind:
 		return &StartError{Text: fmt.Sprintf("the application is of %s now and was of %s: to serve it gobridge must be restarted, not reloaded",
 			interfaceNames[kind], interfaceNames[s.kind]), Code: 3}

@@ -191,7 +191,11 @@ func (p *Port) serveLine() int {
 	p.roomMade = false
 	d.mu.Lock()
 	moved := d.advance(p, p.moved[:0])
-	d.balance(p)
+	if p.bridge.isASGI() {
+		d.balanceLoops(p)
+	} else {
+		d.balance(p)
+	}
 	d.mu.Unlock()
 	for i, x := range moved {
 		if moved[i] = nil; x.run != nil {

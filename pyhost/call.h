@@ -22,7 +22,9 @@ struct gb_exchange {
     struct gb_claim claim;
     struct gb_head head;
     bool started;       // http.response.start came
-    bool head_sent;     // and is in the pipe, with a piece of the body
+    bool trailers;      // and announced that trailers follow the body
+    bool body_over;     // the last http.response.body came; only trailers may follow
+    bool head_sent;     // the head is in the pipe, with a piece of the body
     uint64_t body_sent; // bytes of the body that are in the pipe, or on their way there
     size_t burst;       // bytes moved since the application last waited for anything here
     struct gb_exchange *next;

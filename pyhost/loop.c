@@ -48,7 +48,7 @@ static struct gb_exchange *take_exchange(struct gb_loop *l)
     } else {
         x = new_exchange(l);
     }
-    x->started = x->head_sent = false;
+    x->started = x->trailers = x->body_over = x->head_sent = false;
     x->body_sent = 0;
     x->burst = 0;
     return x;

@@ -1,11 +1,12 @@
 #include "message.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "layout.h"
 
 static struct {
-    PyObject *type, *status, *headers, *body, *more_body;
+    PyObject *type, *status, *headers, *trailers, *body, *more_body, *more_trailers;
 } key;
 
 bool gb_message_prepare(void)
@@ -13,9 +14,23 @@ bool gb_message_prepare(void)
     key.type = gb_py.PyUnicode_InternFromString("type");
     key.status = gb_py.PyUnicode_InternFromString("status");
     key.headers = gb_py.PyUnicode_InternFromString("headers");
+    key.trailers = gb_py.PyUnicode_InternFromString("trailers");
+    key.more_trailers = gb_py.PyUnicode_InternFromString("more_trailers");
     key.body = gb_py.PyUnicode_InternFromString("body");
     key.more_body = gb_py.PyUnicode_InternFromString("more_body");
-    return key.type != NULL && key.status != NULL && key.headers != NULL && key.body != NULL && key.more_body != NULL;
+    return key.type != NULL && key.status != NULL && key.headers != NULL && key.trailers != NULL && key.body != NULL &&
+           key.more_body != NULL && key.more_trailers != NULL;
+}
+
+// Is it there and true? -1: an exception is set.
+static int take_flag(PyObject *message, PyObject *name)
+{
+    PyObject *flag = gb_python_dict_item(message, name);
+    if (flag == NULL)
+        return gb_py.PyErr_Occurred() != NULL ? -1 : 0;
+    int yes = gb_py.PyObject_IsTrue(flag);
+    gb_py.Py_DecRef(flag);
+    return yes;
 }
 
 // ---- http.response.start
@@ -48,7 +63,7 @@ static bool text_of(PyObject *item, const char *what, char **text, Py_ssize_t *s
 }
 
 // `pair` is a tuple; borrowed.
-static bool take_pair(struct gb_call *c, PyObject *pair)
+static bool take_pair(struct gb_call *c, PyObject *pair, struct gb_head *h)
 {
     char *name, *value;
     const char *tell;
@@ -60,23 +75,23 @@ static bool take_pair(struct gb_call *c, PyObject *pair)
     if (!text_of(gb_py.PyTuple_GetItem(pair, 0), "name", &name, &name_size) ||
         !text_of(gb_py.PyTuple_GetItem(pair, 1), "value", &value, &value_size))
         return false;
-    enum gb_field taken = gb_head_field(&c->exchange->head, name, (size_t)name_size, value, (size_t)value_size, &tell);
+    enum gb_field taken = gb_head_field(h, name, (size_t)name_size, value, (size_t)value_size, &tell);
     if (tell != NULL)
         gb_call_log(c, "the header %s is the server's business and is left out, here and in all responses", tell);
     return taken != GB_FIELD_WRONG;
 }
 
-static bool take_header(struct gb_call *c, PyObject *item)
+static bool take_header(struct gb_call *c, PyObject *item, struct gb_head *h)
 {
     if (gb_python_is_exactly(item, gb_py.PyTuple_Type))
-        return take_pair(c, item);
+        return take_pair(c, item, h);
     PyObject *pair = gb_py.PySequence_Tuple(item); // a list, mostly
-    bool done = pair != NULL && take_pair(c, pair);
+    bool done = pair != NULL && take_pair(c, pair, h);
     gb_py.Py_DecRef(pair);
     return done;
 }
 
-static bool take_list(struct gb_call *c, PyObject *list)
+static bool take_list(struct gb_call *c, PyObject *list, struct gb_head *h)
 {
     Py_ssize_t count = gb_py.PyList_Size(list);
     if (count > UINT16_MAX - 8) {
@@ -85,7 +100,7 @@ static bool take_list(struct gb_call *c, PyObject *list)
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *item = gb_python_list_item(list, i);
-        bool done = item != NULL && take_header(c, item);
+        bool done = item != NULL && take_header(c, item, h);
         gb_py.Py_DecRef(item);
         if (!done)
             return false;
@@ -94,17 +109,17 @@ static bool take_list(struct gb_call *c, PyObject *list)
 }
 
 // Any iterable; none: no headers.
-static bool take_headers(struct gb_call *c, PyObject *message)
+static bool take_headers(struct gb_call *c, PyObject *message, struct gb_head *h)
 {
     PyObject *headers = gb_python_dict_item(message, key.headers), *list = NULL;
     if (headers == NULL)
         return gb_py.PyErr_Occurred() == NULL;
     bool done;
     if (gb_python_is_exactly(headers, gb_py.PyList_Type)) {
-        done = take_list(c, headers);
+        done = take_list(c, headers, h);
     } else {
         list = gb_py.PySequence_List(headers);
-        done = list != NULL && take_list(c, list);
+        done = list != NULL && take_list(c, list, h);
     }
     gb_py.Py_DecRef(list);
     gb_py.Py_DecRef(headers);
@@ -119,10 +134,12 @@ static enum gb_message_kind take_start(struct gb_call *c, PyObject *message)
         return GB_MESSAGE_WRONG;
     }
     gb_head_reset(&x->head);
-    if (!take_status(&x->head, message) || !take_headers(c, message))
+    int trailers = take_flag(message, key.trailers);
+    if (trailers < 0 || !take_status(&x->head, message) || !take_headers(c, message, &x->head))
         return GB_MESSAGE_WRONG;
+    x->trailers = trailers > 0;
     x->started = true;
-    return GB_MESSAGE_START;
+    return GB_MESSAGE_NOTED;
 }
 
 // ---- http.response.body
@@ -159,29 +176,42 @@ static bool take_body(PyObject *message, struct gb_piece *piece)
     return true;
 }
 
-// -1: an exception is set.
-static int take_more(PyObject *message)
-{
-    PyObject *more = gb_python_dict_item(message, key.more_body);
-    if (more == NULL)
-        return gb_py.PyErr_Occurred() != NULL ? -1 : 0;
-    int yes = gb_py.PyObject_IsTrue(more);
-    gb_py.Py_DecRef(more);
-    return yes;
-}
-
 static enum gb_message_kind take_piece(struct gb_call *c, PyObject *message, struct gb_piece *piece)
 {
     *piece = (struct gb_piece){0};
-    if (!c->exchange->started) {
-        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "http.response.body was sent before http.response.start");
+    struct gb_exchange *x = c->exchange;
+    if (!x->started || x->body_over) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
+                              x->started ? "http.response.body was sent after the last one"
+                                         : "http.response.body was sent before http.response.start");
         return GB_MESSAGE_WRONG;
     }
-    int more = take_more(message);
+    int more = take_flag(message, key.more_body);
     if (more < 0 || !take_body(message, piece))
         return GB_MESSAGE_WRONG;
-    piece->last = more == 0;
+    x->body_over = more == 0;
+    piece->last = x->body_over && !x->trailers;
     return GB_MESSAGE_BODY;
+}
+
+// ---- http.response.trailers: HTTP/1.1 clients are sent none, and the extension is not
+// announced to applications; who sends them all the same is borne.
+
+static enum gb_message_kind take_trailers(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    struct gb_exchange *x = c->exchange;
+    struct gb_head unsent = {.body_length = GB_LENGTH_UNKNOWN};
+    if (!x->trailers || !x->body_over) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
+                              "http.response.trailers was sent before the body's end, or was not announced");
+        return GB_MESSAGE_WRONG;
+    }
+    int more = take_flag(message, key.more_trailers);
+    bool taken = more >= 0 && take_headers(c, message, &unsent);
+    free(unsent.lines.data);
+    free(unsent.table.data);
+    *piece = (struct gb_piece){.data = "", .last = true};
+    return !taken ? GB_MESSAGE_WRONG : more ? GB_MESSAGE_NOTED : GB_MESSAGE_BODY;
 }
 
 // ---- Either.
@@ -205,6 +235,8 @@ enum gb_message_kind gb_message_take(struct gb_call *c, PyObject *message, struc
         kind = take_piece(c, message, piece);
     else if (text != NULL && is(text, size, "http.response.start"))
         kind = take_start(c, message);
+    else if (text != NULL && is(text, size, "http.response.trailers"))
+        kind = take_trailers(c, message, piece);
     else if (text != NULL)
         gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "send does not know messages of type %R", type);
     else if (gb_py.PyErr_Occurred() == NULL)

@@ -1,5 +1,5 @@
-// What an ASGI application sends, looked through: http.response.start and
-// http.response.body.
+// What an ASGI application sends, looked through: http.response.start, http.response.body
+// and http.response.trailers.
 #ifndef GB_MESSAGE_H
 #define GB_MESSAGE_H
 
@@ -15,7 +15,7 @@ struct gb_piece {
 
 enum gb_message_kind {
     GB_MESSAGE_WRONG, // an exception is set
-    GB_MESSAGE_START, // the call's head is made
+    GB_MESSAGE_NOTED, // nothing is to be written yet: a start, whose head is made
     GB_MESSAGE_BODY,  // *piece is set
 };
 

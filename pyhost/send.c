@@ -223,7 +223,7 @@ static enum sent begin_message(struct gb_call *c, PyObject *message, struct gb_s
 {
     *rest = (struct gb_sending){0};
     enum gb_message_kind kind = may_send(c) ? gb_message_take(c, message, &rest->piece) : GB_MESSAGE_WRONG;
-    if (kind == GB_MESSAGE_START)
+    if (kind == GB_MESSAGE_NOTED)
         return SENT;
     if (kind == GB_MESSAGE_WRONG)
         return RAISED;

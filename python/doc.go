@@ -6,5 +6,5 @@
 // tracebacks without the host's own lines, and has the objects of environ that need no
 // speed. _gobridge_preload.py looks at what the application's import has left behind, and
 // says whether the process may be forked. _gobridge_evidence.py has Python's faulthandler write
-// where the front can read it.
+// where the front can read it. _gobridge_asgi.py has the event loop and the lifespan of ASGI applications.
 package python

@@ -227,3 +227,21 @@ func (c *client) end(t *testing.T) {
 		t.Errorf("instead of the connection's end: %.300q, %v", rest, err)
 	}
 }
+
+// finish closes the client's sending half, reset the connection as a killed client does.
+func (c *client) finish() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.New("this connection has no halves")
+	}
+	return half.CloseWrite()
+}
+
+func (c *client) reset() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return err
+		}
+	}
+	return c.Close()
+}

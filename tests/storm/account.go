@@ -118,9 +118,9 @@ func (s *server) accounts() (*accounts, error) {
 }
 
 // settle holds what clients saw against the accounts and returns what does not fit. Each
-// worker had a number of threads.
-func (b *books) settle(a *accounts, killed map[int]bool, threads int) []string {
-	complain := append(append([]string{}, b.failures...), a.deaths(killed, threads)...)
+// worker could run so many requests at once.
+func (b *books) settle(a *accounts, killed map[int]bool, atOnce int) []string {
+	complain := append(append([]string{}, b.failures...), a.deaths(killed, atOnce)...)
 	if b.counts[whole] == 0 {
 		complain = append(complain, "no request was answered")
 	}
@@ -144,16 +144,16 @@ func (b *books) settle(a *accounts, killed map[int]bool, threads int) []string {
 }
 
 // deaths compares those that the server has logged with the kills. A thread claims one
-// request at a time: what a worker takes with it can be no more than its threads, whether
+// request at a time: what a worker takes with it can be no more than it runs at once, whether
 // the application had come to note them or not.
-func (a *accounts) deaths(killed map[int]bool, threads int) (complain []string) {
+func (a *accounts) deaths(killed map[int]bool, atOnce int) (complain []string) {
 	lost := map[int]int{}
 	for _, pid := range a.lost {
 		lost[pid]++
 	}
 	for pid, n := range lost {
-		if n > threads {
-			complain = append(complain, fmt.Sprintf("worker %d has taken %d requests with it, and has %d threads", pid, n, threads))
+		if n > atOnce {
+			complain = append(complain, fmt.Sprintf("worker %d has taken %d requests with it, and runs %d at once", pid, n, atOnce))
 		}
 	}
 	untold := a.unborn

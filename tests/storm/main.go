@@ -18,6 +18,7 @@ type options struct {
 	connections    int
 	workers        int
 	threads        int
+	iface          string // of the application
 	killEvery      time.Duration
 	zygoteEvery    time.Duration
 	reloadEvery    time.Duration
@@ -37,6 +38,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 64, "client connections, half of them slow, streaming and uploading")
 	flag.IntVar(&o.workers, "workers", 4, "worker processes")
 	flag.IntVar(&o.threads, "threads", 1, "threads in each worker")
+	flag.StringVar(&o.iface, "interface", "wsgi", "of the application, wsgi or asgi; there a worker takes any number of requests at once")
 	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker; 0: none")
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of a zygote or template; 0: none")
 	flag.DurationVar(&o.reloadEvery, "reload-every", 0, "time between two reloads; 0: none")
@@ -117,6 +119,14 @@ func storm(o *options) (wrong []string, err error) {
 	return append(append(wrong, kills.wrong...), more...), nil
 }
 
+// atOnce is how many requests a worker may have at once.
+func (o *options) atOnce() int {
+	if o.iface == "asgi" {
+		return o.connections
+	}
+	return o.threads
+}
+
 // calm says whether nobody is killed: then every request is answered, on a connection that
 // is kept.
 func (o *options) calm() bool { return o.killEvery == 0 && o.zygoteEvery == 0 }
@@ -165,7 +175,7 @@ func closeBooks(o *options, s *server, books *books, killed map[int]bool) (wrong
 	if killed == nil {
 		killed = a.killed
 	}
-	if wrong = append(wrong, books.settle(a, killed, o.threads)...); len(wrong) > 0 {
+	if wrong = append(wrong, books.settle(a, killed, o.atOnce())...); len(wrong) > 0 {
 		wrong = append(wrong, s.keepLog(o.log))
 	}
 	return wrong, a, nil

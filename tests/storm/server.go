@@ -27,8 +27,9 @@ func startServer(o *options, dir string) (*server, error) {
 		return nil, err
 	}
 	s := &server{notes: filepath.Join(dir, "notes"), reached: filepath.Join(dir, "reached"), fault: filepath.Join(dir, "fault"), control: filepath.Join(dir, "control")}
+	application := map[string]string{"wsgi": "app:application", "asgi": "asgi_app:application"}[o.iface]
 	c := tested.Config{
-		Binary: o.gobridge, Application: "app:application", Dir: filepath.Join(root, "tests", "storm"),
+		Binary: o.gobridge, Application: application, Dir: filepath.Join(root, "tests", "storm"),
 		Args: append([]string{"--workers", strconv.Itoa(o.workers), "--threads", strconv.Itoa(o.threads), "--control", s.control}, strings.Fields(o.args)...),
 		Env:  []string{"STORM_LOG=" + s.notes, "STORM_FAULT=" + s.fault}, Group: true,
 	}

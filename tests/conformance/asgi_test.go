@@ -1,0 +1,237 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gobridge/tests/pythons"
+	"gobridge/tests/server"
+)
+
+// asgi is what the checks of ASGI ask: servers of apps/asgi_checks.py on one interpreter in
+// one host. Most ask one alone, which has one worker.
+type asgi struct {
+	python, host string
+	all          bool           // ask also for what the interpreter makes no difference to, but for its being there
+	one          *server.Server // a worker; also on the socket
+	two          *server.Server // two workers of the ASGI 2 form, mounted at /shop
+	socket       string         // path
+	meeting      string         // folder in which the workers of two note their starts
+}
+
+// asgiChecks are the lines of the table that are not about WebSocket.
+var asgiChecks = []check[*asgi]{
+	{"scope header names lower-cased bytes; order and duplicates kept", scopeNames},
+	{"scope header values are bytes without white space around them", scopeValues},
+	{"raw_path as sent, path percent-decoded UTF-8, what is none becomes U+FFFD", scopePaths},
+	{"query_string bytes, undecoded, b\"\" when absent", scopeQuery},
+	{"root_path from the option; path includes it", scopeRoot},
+	{"client is (host, port) or None", scopeClient},
+	{"server is (host, port) or (path, None)", scopeServer},
+	{"scheme changed only by trusted proxies", scopeScheme},
+	{"http_version exactly 1.0 or 1.1", scopeVersion},
+	{"method upper-case; unknown methods passed on", scopeMethod},
+	{"asgi is {version, spec_version}", scopeASGI},
+	{"scope, asgi, extensions fresh for each request; state a shallow copy", scopeIsFresh},
+	{"extensions listed only if usable", scopeExtensions},
+	{"request body without its chunks", bodyIsDechunked},
+	{"more_body False exactly once; an empty body is one event", bodyEndsOnce},
+	{"100-continue sent on the first receive only", continueOnReceive},
+	{"receive after the body blocks until the client leaves: http.disconnect within 100 ms, repeated", disconnectIsTold},
+	{"http.disconnect also when the response is complete, repeated", disconnectAfterResponse},
+	{"client gone in mid-response: send raises OSError, nothing is logged", sendRaisesOSError},
+	{"the application is not cancelled when its client leaves", leavingCancelsNothing},
+	{"response.start does not flush; exception before the first body: 500, after: cut", startStaysOpen},
+	{"headers optional in response.start", headersAreOptional},
+	{"header names in any case; CR, LF, NUL refused, never on the wire", asgiHeadersAreChecked},
+	{"the application's transfer-encoding ignored; framing by version", framingIsOurs},
+	{"body and more_body default; send returns when the bytes are taken (back-pressure)", piecesFlow},
+	{"fewer or more bytes than Content-Length: an error, and the connection is closed", asgiLengthIsKept},
+	{"HEAD, 204, 304 without body; Content-Length of HEAD kept", asgiNoBody},
+	{"second start, body before start, unknown and wrong types raise from send; unknown keys ignored", wrongMessagesRaise},
+	{"messages after the end raise; return without a response: 500", endIsTheEnd},
+	{"trailers are borne, and not sent to HTTP/1.1 clients", trailersAreBorne},
+	{"lifespan raises: served without (auto), exit 3 (on); startup.failed: message and exit 3", lifespanFails},
+	{"requests begin only after startup.complete", startupComesFirst},
+	{"shutdown after the last request; state still there", shutdownComesLast},
+	{"one lifespan for each worker; ASGI 2 double callables", lifespanPerWorker},
+}
+
+// asgiMore are what the specification leaves open and applications rely on.
+var asgiMore = []check[*asgi]{
+	{"contextvars are the request's own, in a task that shows the application's coroutine", contextIsOwn},
+	{"one task receives while another sends; several send at once, in order", tasksShareARequest},
+	{"receive can be a task, be waited for with a limit, and be cancelled", receiveIsACoroutine},
+	{"what is sent and not awaited goes out all the same", unawaitedIsSent},
+	{"SystemExit, KeyboardInterrupt and cancellation: 500, and the worker goes on", endingsAreBorne},
+	{"nothing is left of requests that are over", nothingIsLeft},
+}
+
+// TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
+func TestASGI(t *testing.T) {
+	all, err := pythons.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range all {
+		for _, host := range p.Hosts() {
+			where := p.About.Version + " " + string(host)
+			if p.About.NoGIL {
+				where += " without a GIL"
+			}
+			t.Run(strings.ReplaceAll(where, " ", "-"), func(t *testing.T) {
+				t.Parallel()
+				a := startASGI(t, p.Path, string(host))
+				a.all = i == len(all)-1 && host == p.Hosts()[0]
+				runTable(t, "ASGI", where, asgiChecks, a)
+				runTable(t, "ASGI+", where, asgiMore, a)
+				if err := a.one.AtRest(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func startASGI(t *testing.T, python, host string) *asgi {
+	t.Helper()
+	dir := t.TempDir()
+	a := &asgi{python: python, host: host, socket: filepath.Join(dir, "s"), meeting: dir}
+	c := server.Config{Application: "asgi_checks:application", Dir: "apps"}
+	common := []string{"--python", python, "--host", host}
+	c.Args = append(common[:4:4], "--workers", "1", "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
+	a.one = startServer(t, c)
+	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir}
+	// The plain loop of asyncio here, and uvloop above if the interpreter has it.
+	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1")
+	a.two = startServer(t, c)
+	return a
+}
+
+func (a *asgi) ask(t *testing.T, method, target, text string, more ...string) *answer {
+	t.Helper()
+	return askServer(t, a.one, method, target, text, more...)
+}
+
+// get asks for a page and wants 200.
+func (a *asgi) get(t *testing.T, target string, more ...string) *answer {
+	t.Helper()
+	got := a.ask(t, "GET", target, "", more...)
+	if got.status != 200 || got.cut != nil {
+		t.Fatalf("GET %s: %v", target, got)
+	}
+	return got
+}
+
+func (a *asgi) notes(t *testing.T, query string) string {
+	t.Helper()
+	return a.get(t, "/notes?"+query).body
+}
+
+// awaitNotes waits until a page has noted exactly these lines.
+func (a *asgi) awaitNotes(t *testing.T, query string, noted ...string) {
+	t.Helper()
+	want, got := strings.Join(noted, "\n")+"\n", ""
+	if err := server.Await(func() bool { got = a.notes(t, query); return len(got) >= len(want) }); err != nil || got != want {
+		t.Errorf("%s has noted %q, want %q", query, got, want)
+	}
+}
+
+func (a *asgi) open(t *testing.T, gate string) {
+	t.Helper()
+	a.get(t, "/open?"+gate)
+}
+
+func (a *asgi) logged(t *testing.T, pattern string) {
+	t.Helper()
+	if _, err := a.one.AwaitLog(pattern); err != nil {
+		t.Error(err)
+	}
+}
+
+// value is one of a scope, with its type: of bytes and str the text, of tuples, lists and
+// dicts more of them.
+type value struct {
+	kind string
+	is   any
+}
+
+func (v *value) UnmarshalJSON(b []byte) error {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil || len(raw) != 2 {
+		return fmt.Errorf("%s is no pair: %w", b, err)
+	}
+	if err := json.Unmarshal(raw[0], &v.kind); err != nil {
+		return err
+	}
+	switch v.kind {
+	case "list", "tuple":
+		var all []value
+		err := json.Unmarshal(raw[1], &all)
+		v.is = all
+		return err
+	case "dict":
+		var all map[string]value
+		err := json.Unmarshal(raw[1], &all)
+		v.is = all
+		return err
+	}
+	return json.Unmarshal(raw[1], &v.is)
+}
+
+// String writes it as Python would, except that keys are in order.
+func (v value) String() string {
+	switch is := v.is.(type) {
+	case []value:
+		var all []string
+		for _, one := range is {
+			all = append(all, one.String())
+		}
+		if v.kind == "tuple" {
+			return "(" + strings.Join(all, ", ") + ")"
+		}
+		return "[" + strings.Join(all, ", ") + "]"
+	case map[string]value:
+		return fmt.Sprint(is)
+	case string:
+		if v.kind == "bytes" {
+			return fmt.Sprintf("b'%s'", is)
+		}
+		return "'" + is + "'"
+	}
+	return fmt.Sprint(v.is)
+}
+
+// scope is what the page tells of its scope.
+func (a *answer) scope(t *testing.T) map[string]value {
+	t.Helper()
+	var v value
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%v: %v", a, err)
+	}
+	return v.is.(map[string]value)
+}
+
+// wantScope compares members of a scope with what Python would write of them.
+func wantScope(t *testing.T, got map[string]value, want map[string]string) {
+	t.Helper()
+	for name, text := range want {
+		if v, ok := got[name]; !ok || v.String() != text {
+			t.Errorf("%s is %v, want %s", name, v, text)
+		}
+	}
+}
+
+// starts are the pids that lifespan has noted.
+func (a *asgi) starts(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(a.meeting, "starts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(text))
+}
