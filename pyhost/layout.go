@@ -50,10 +50,11 @@ const (
 	WaitsFile = 3
 
 	// RequestHead.Flags
-	RequestHEAD    = 1
-	RequestHTTP10  = 2
-	RequestExpect  = 4
-	RequestSpooled = 8
+	RequestHEAD      = 1
+	RequestHTTP10    = 2
+	RequestExpect    = 4
+	RequestSpooled   = 8
+	RequestWebSocket = 16
 
 	// the first variables of an ASGI head, in this order
 	ScopeMethod       = 0
@@ -75,10 +76,15 @@ const (
 	MaxResponseHead = 1 << 20
 
 	// Record.Kind
-	RecordHead  = 1
-	RecordBody  = 2
-	RecordFile  = 3
-	RecordHints = 4
+	RecordHead   = 1
+	RecordBody   = 2
+	RecordFile   = 3
+	RecordHints  = 4
+	RecordAccept = 5
+	RecordText   = 6
+	RecordBinary = 7
+	RecordClose  = 8
+	RecordMore   = 0x100 // a flag of RecordText and RecordBinary
 
 	// ResponseHead.Flags
 	HeadDate   = 1
@@ -93,6 +99,7 @@ const (
 	ResponseHeadSize = 24
 	LineSize         = 8
 	FileSize         = 16
+	CloseSize        = 2
 )
 
 // Header is struct gb_header.

@@ -193,10 +193,11 @@ struct gb_variable {
 #define GB_REQUEST_ID "gobridge.request_id"
 
 enum {
-    GB_REQUEST_HEAD = 1,    // the method is HEAD: no body goes out
-    GB_REQUEST_HTTP10 = 2,  // the client speaks HTTP/1.0
-    GB_REQUEST_EXPECT = 4,  // the client waits for 100 (Continue)
-    GB_REQUEST_SPOOLED = 8, // the body is in a file; its length is known
+    GB_REQUEST_HEAD = 1,       // the method is HEAD: no body goes out
+    GB_REQUEST_HTTP10 = 2,     // the client speaks HTTP/1.0
+    GB_REQUEST_EXPECT = 4,     // the client waits for 100 (Continue)
+    GB_REQUEST_SPOOLED = 8,    // the body is in a file; its length is known
+    GB_REQUEST_WEBSOCKET = 16, // a WebSocket's handshake (RFC 6455 section 4): there is no body; see GB_RECORD_ACCEPT
 };
 
 enum gb_scope {
@@ -229,7 +230,23 @@ enum {
     GB_RECORD_BODY = 2,  // body bytes
     GB_RECORD_FILE = 3,  // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE); once
     GB_RECORD_HINTS = 4, // as HEAD, with the status 103 and no reason: early hints (RFC 8297); before HEAD, any number
+    // A WebSocket's. ACCEPT stands in the response pipe where HEAD would; behind it both pipes carry
+    // messages, in records of these kinds, until a CLOSE of either side. HEAD refuses the handshake.
+    GB_RECORD_ACCEPT = 5, // as HEAD, with the status 101 and no reason; its lines are the application's
+    GB_RECORD_TEXT = 6,   // UTF-8, checked by who wrote it; may be cut between any two bytes (GB_RECORD_MORE)
+    GB_RECORD_BINARY = 7,
+    GB_RECORD_CLOSE = 8, // struct gb_close and the reason; the last record of its pipe
 };
+
+// Set in the kind of a TEXT or BINARY record: the same message goes on in the next record, of the same kind.
+#define GB_RECORD_MORE 0x100u
+
+// Why a WebSocket ends (RFC 6455 section 7.4). To the worker: as the client's close frame says, or 1005 for an
+// empty one, 1006 for a lost connection, what the front has told the client where it was the front that ended it.
+struct gb_close {
+    uint16_t code;
+};
+// Then the reason: UTF-8, at most 123 bytes.
 
 struct gb_file {
     uint64_t offset; // in the file

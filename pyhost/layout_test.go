@@ -30,6 +30,7 @@ var twins = []struct {
 	{"gb_response_head", ResponseHeadSize, nil},
 	{"gb_line", LineSize, nil},
 	{"gb_file", FileSize, nil},
+	{"gb_close", CloseSize, nil},
 	{"gb_message", MessageSize, nil},
 }
 
@@ -45,9 +46,10 @@ var constants = map[string]uint64{
 	"GB_SCOPE_SERVER": ScopeServer, "GB_SCOPE_SERVER_PORT": ScopeServerPort, "GB_SCOPE_VARIABLES": ScopeVariables,
 	"GB_FINISHED": OutcomeFinished,
 	"GB_ABORTED":  OutcomeAborted, "GB_WAITS_NOT": WaitsNot, "GB_WAITS_BELL": WaitsBell, "GB_WAITS_NEWS": WaitsNews, "GB_WAITS_FILE": WaitsFile,
-	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled,
+	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled, "GB_REQUEST_WEBSOCKET": RequestWebSocket,
 	"GB_LENGTH_UNKNOWN": LengthUnknown, "GB_MAX_REQUEST_HEAD": MaxRequestHead, "GB_MAX_RESPONSE_HEAD": MaxResponseHead,
-	"GB_RECORD_HEAD": RecordHead, "GB_RECORD_BODY": RecordBody, "GB_RECORD_FILE": RecordFile, "GB_RECORD_HINTS": RecordHints, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,
+	"GB_RECORD_HEAD": RecordHead, "GB_RECORD_BODY": RecordBody, "GB_RECORD_FILE": RecordFile, "GB_RECORD_HINTS": RecordHints, "GB_RECORD_ACCEPT": RecordAccept, "GB_RECORD_TEXT": RecordText, "GB_RECORD_BINARY": RecordBinary,
+	"GB_RECORD_CLOSE": RecordClose, "GB_RECORD_MORE": RecordMore, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,
 	"GB_MSG_BOOT": MsgBoot, "GB_MSG_SPAWN": MsgSpawn, "GB_MSG_SETUP": MsgSetup, "GB_MSG_DRAIN": MsgDrain, "GB_MSG_STOPPING": MsgStopping,
 	"GB_MSG_BOOTED": MsgBooted, "GB_MSG_HELLO": MsgHello, "GB_MSG_READY": MsgReady, "GB_MSG_FAILED": MsgFailed,
 	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile,
