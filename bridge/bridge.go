@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,8 +34,11 @@ type Config struct {
 
 	Concurrency int // requests that wait, run or are being answered at most; 0: no limit
 
-	Streams  int // requests that workers have or whose answers are on their way; 0: DefaultStreams
-	PipeSize int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
+	Streams    int // requests that workers have or whose answers are on their way; 0: DefaultStreams
+	WebSockets int // open at most, beside those; 0: DefaultWebSockets
+	PipeSize   int // bytes in each direction of a stream, a power of two; 0: DefaultPipeSize
+
+	MessageQueue int // whole messages of one WebSocket that wait for the application; 0: as many as its pipe holds
 
 	QueueTimeout   time.Duration // for a worker to begin a request; 0: no limit
 	StartTimeout   time.Duration // for a worker to import the application; 0: no limit
@@ -53,8 +57,9 @@ const MaxWorkers = pyhost.MaxWorkers - 1
 
 // Defaults of Config.
 const (
-	DefaultStreams  = 4096
-	DefaultPipeSize = 128 << 10
+	DefaultStreams    = 4096
+	DefaultWebSockets = 64
+	DefaultPipeSize   = 128 << 10
 )
 
 // Bridge is the front's side: it has workers run and hands them requests.
@@ -66,6 +71,7 @@ type Bridge struct {
 	reaper   reaper
 	reloads  reloads
 	shortage *shortage
+	wide     atomic.Int64 // WebSockets that may use all of their request pipes
 	style    style
 
 	stop     chan struct{} // closed when no generation is to be started any more
@@ -179,6 +185,9 @@ func (c *Config) complete() error {
 	if c.Streams == 0 {
 		c.Streams = DefaultStreams
 	}
+	if c.WebSockets == 0 {
+		c.WebSockets = DefaultWebSockets
+	}
 	if c.PipeSize == 0 {
 		c.PipeSize = DefaultPipeSize
 	}
@@ -197,8 +206,8 @@ func (c *Config) complete() error {
 		return fmt.Errorf("threads: %d is not within 1..1024", c.Threads)
 	case c.Reactors < 1 || c.Reactors > pyhost.MaxReactors:
 		return fmt.Errorf("reactors: %d is not within 1..%d", c.Reactors, pyhost.MaxReactors)
-	case c.Streams < 1 || c.Streams > pyhost.MaxStreams:
-		return fmt.Errorf("streams: %d is not within 1..%d", c.Streams, pyhost.MaxStreams)
+	case c.Streams < 1 || c.WebSockets < 0 || c.Streams+c.WebSockets+64 > pyhost.MaxStreams:
+		return fmt.Errorf("streams: %d, and %d for WebSockets, are not within 1..%d", c.Streams, c.WebSockets, pyhost.MaxStreams-64)
 	case c.PipeSize < pageSize || c.PipeSize > 1<<24 || c.PipeSize&(c.PipeSize-1) != 0:
 		return fmt.Errorf("pipe size: %d is no power of two within %d..%d", c.PipeSize, pageSize, 1<<24)
 	}

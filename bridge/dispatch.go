@@ -17,6 +17,7 @@ type dispatch struct {
 	mu      sync.Mutex
 	line    line
 	tickets uint64
+	sockets int         // of those begun, WebSockets
 	begun   int         // requests begun: in the line, with workers (their clients there or not), or being answered
 	gen     *generation // where new requests go
 	ports   []*Port
@@ -64,7 +65,7 @@ func (d *dispatch) place(x *Exchange) bool {
 		return false
 	}
 	if x.run == nil || x.run.gen != s.gen {
-		r := s.gen.free.pop()
+		r := s.gen.take(x.socket.asked)
 		if r == nil {
 			return false
 		}

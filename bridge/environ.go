@@ -119,6 +119,9 @@ func requestFlags(r *Request) (flags uint16) {
 	if r.Expect {
 		flags |= pyhost.RequestExpect
 	}
+	if r.WebSocket {
+		flags |= pyhost.RequestWebSocket
+	}
 	return flags
 }
 

@@ -52,6 +52,7 @@ type Exchange struct {
 	done    bool   // the worker is through with the stream
 	in      incoming
 	body    heldBody
+	socket  socket
 }
 
 // fill takes a free stream for x and writes the head into it.
@@ -63,6 +64,11 @@ func (x *Exchange) fill(r *run) {
 	s.Reactor = uint32(p.index)
 	r.x, r.ticket, r.dirty = x, x.ticket, true
 	x.run = r
+	r.socket.Store(false)
+	if x.socket.asked {
+		r.reserved = true
+		r.gen.reserved++
+	}
 	r.owner.Store(p)
 	if x.left {
 		atomic.StoreUint32(&s.Front, pyhost.Left)
@@ -209,17 +215,19 @@ func (x *Exchange) Leave() {
 		d.waiting.Store(int32(d.line.count))
 	}
 	running := r != nil && !p.letGo(r)
-	if !running {
-		d.begun-- // else when the worker is through
+	if !running { // else when the worker is through
+		d.over(x.socket.asked)
 	}
 	d.mu.Unlock()
 	if running {
 		r.close()
 	}
+	x.narrow()
 	x.port, x.run, x.client = nil, nil, nil
 	x.head = nil
 	x.in.release()
 	x.body.drop()
+	x.socket = socket{}
 }
 
 // letGo frees a stream whose client leaves, or reports false because a worker runs
@@ -243,6 +251,10 @@ func (p *Port) letGo(r *run) bool {
 // dispatch.mu held.
 func (p *Port) release(r *run) {
 	r.free() //gb:step free
+	if r.reserved {
+		r.reserved = false
+		r.gen.reserved--
+	}
 	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
 	r.gen.free.push(r)
 	if p.bridge.dispatch.line.count > 0 {

@@ -25,6 +25,8 @@ type generation struct {
 	runs    []*run
 
 	free         freeList // under dispatch.mu
+	requests     int      // streams that are not for WebSockets
+	reserved     int      // streams that WebSockets have; under dispatch.mu
 	trimming     int      // free streams that are away from the list while their pages are given back; under dispatch.mu
 	incarnations atomic.Uint32
 
@@ -72,15 +74,16 @@ func (b *Bridge) newGeneration() (*generation, error) {
 	if c.Renewal.wanted() {
 		slots++
 	}
+	requests := (c.Streams + 63) &^ 63
 	seg, err := newSegment(shape{
-		workers: slots, reactors: c.Reactors, streams: (c.Streams + 63) &^ 63, pipe: c.PipeSize,
+		workers: slots, reactors: c.Reactors, streams: (requests + c.WebSockets + 63) &^ 63, pipe: c.PipeSize,
 		inbox: 1 << bits.Len(uint(4*capacity)), // stale hints lie there too
 		spin:  c.spinTime(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{bridge: b, seg: seg, threads: c.Threads, runs: make([]*run, seg.streams),
+	g := &generation{bridge: b, seg: seg, threads: c.Threads, requests: requests, runs: make([]*run, seg.streams),
 		stop: make(chan struct{}), news: make(chan startNews, 4*c.Workers), workers: map[*slot]*worker{},
 		phase: starting, since: time.Now()}
 	g.zygote.bridge = b
@@ -224,15 +227,26 @@ func (g *generation) drain(ctx context.Context) error {
 	g.mu.Unlock()
 	gone := make(chan struct{})
 	go func() { g.keepers.Wait(); close(gone) }()
-	var err error
-	select {
-	case <-gone:
-	case <-ctx.Done():
-		err = fmt.Errorf("workers did not end in time and were killed: %w", context.Cause(ctx))
-	}
+	err := g.awaitGone(ctx, gone)
 	g.end()
 	<-gone
 	return err
+}
+
+// awaitGone waits for the workers to end, or says that they did not do so in time. Shortly before
+// that their WebSockets are closed.
+func (g *generation) awaitGone(ctx context.Context, gone <-chan struct{}) error {
+	for part := partAt(ctx); ; {
+		select {
+		case <-gone:
+			return nil
+		case <-part:
+			part = nil
+			g.bridge.recallSockets(g.slots...)
+		case <-ctx.Done():
+			return fmt.Errorf("workers did not end in time and were killed: %w", context.Cause(ctx))
+		}
+	}
 }
 
 // end kills what is left.

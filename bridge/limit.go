@@ -61,6 +61,9 @@ func (d *dispatch) lookAtRuns(s *slot, now time.Time, c *Config) {
 
 // lookAt tells the run's reactor what its time has come for.
 func (r *run) lookAt(now time.Time, c *Config) {
+	if r.socket.Load() {
+		return // it may last for ever
+	}
 	l, p, word := &r.watched, r.owner.Load(), r.word
 	if l.word != word {
 		*l = watched{word: word, since: now}

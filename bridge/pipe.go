@@ -47,6 +47,32 @@ func pipeWrite(p *pyhost.Pipe, ring []byte, data []byte) (int, error) {
 	return int(n), nil
 }
 
+// pipeRecord copies a record's header and payload into the pipe and publishes both at once. It
+// returns where the record ends, by the writer's counter; false: it does not fit.
+func pipeRecord(p *pyhost.Pipe, ring, header, payload []byte) (end uint32, ok bool) {
+	size := uint32(len(ring))
+	word := atomic.LoadUint64(&p.Written) // the front's own
+	base, write := uint32(word>>32), uint32(word)
+	used := write - atomic.LoadUint32(&p.Read)
+	n := uint64(len(header)) + uint64(len(payload))
+	if used > size || n > uint64(size-used) {
+		return 0, false
+	}
+	if used == 0 {
+		base = write
+	}
+	place := (write - base) & (size - 1)
+	a, b := span(ring, place, uint32(n))
+	for _, piece := range [2][]byte{header, payload} {
+		m := copy(a, piece)
+		a = a[m:]
+		b = b[copy(b, piece[m:]):]
+	}
+	end = write + uint32(n)
+	atomic.StoreUint64(&p.Written, uint64(base)<<32|uint64(end)) //gb:step body_written
+	return end, true
+}
+
 // pipePeek returns the bytes that can be read, in at most two pieces.
 func pipePeek(p *pyhost.Pipe, ring []byte) (a, b []byte, err error) {
 	size := uint32(len(ring))

@@ -67,13 +67,14 @@ func (p *Port) Begin(x *Exchange, r *Request, c Client) bool {
 		p.scratch = appendEnviron(p.scratch[:0], r)
 	}
 	x.port, x.client, x.run = p, c, nil
-	x.head, x.ended, x.left, x.fail, x.done = p.scratch, r.BodyLength == 0, false, Waiting, false
+	x.head, x.ended, x.left, x.fail, x.done = p.scratch, r.BodyLength == 0 && !r.WebSocket, false, Waiting, false
 	d.mu.Lock()
-	if !d.admit(p) {
+	if !d.admit(p, r.WebSocket) {
 		d.mu.Unlock()
 		x.port, x.client, x.head = nil, nil, nil
 		return false
 	}
+	x.socket.asked = r.WebSocket
 	d.enter(x)
 	d.mu.Unlock()
 	if len(x.head) > 0 { // the scratch buffer is used again
@@ -85,12 +86,26 @@ func (p *Port) Begin(x *Exchange, r *Request, c Client) bool {
 
 // admit counts one more request, or reports false when there are as many as there may be.
 // Called with dispatch.mu held.
-func (d *dispatch) admit(p *Port) bool {
+func (d *dispatch) admit(p *Port, socket bool) bool {
 	if limit := p.bridge.config.Concurrency; limit > 0 && d.begun >= limit {
 		return false
 	}
+	if socket {
+		if d.sockets >= p.bridge.config.WebSockets {
+			return false
+		}
+		d.sockets++
+	}
 	d.begun++
 	return true
+}
+
+// over counts one less. Called with dispatch.mu held.
+func (d *dispatch) over(socket bool) {
+	d.begun--
+	if socket {
+		d.sockets--
+	}
 }
 
 // enter places a new request, or puts it into the line. Called with dispatch.mu held.
@@ -158,7 +173,7 @@ func (p *Port) look(r *run) {
 		p.inflight--
 		p.roomMade = true
 		if x == nil {
-			d.begun--
+			d.over(r.reserved)
 			p.release(r)
 		} else {
 			x.done = true
@@ -349,7 +364,7 @@ func (p *Port) sweepOne(s *slot, r *run) *Exchange {
 	p.inflight--
 	switch {
 	case x == nil:
-		p.bridge.dispatch.begun--
+		p.bridge.dispatch.over(r.reserved)
 		p.release(r)
 		return nil
 	case state == pyhost.StateDone:

@@ -196,9 +196,16 @@ func (g *generation) handOver(r *renewals, now time.Time) {
 func (g *generation) limitLeaving(s *slot, now time.Time) {
 	limit := g.bridge.config.GracefulTime
 	w := g.workers[s]
-	if w != nil && limit > 0 && !w.overstayed && now.Sub(g.renewals.left) >= limit {
+	if w == nil || limit <= 0 || w.overstayed {
+		return
+	}
+	switch stayed := now.Sub(g.renewals.left); {
+	case stayed >= limit:
 		w.overstayed = true
 		g.kill(w)
+	case stayed >= limit-PartingTime(limit) && !w.recalled:
+		w.recalled = true
+		g.bridge.recallSockets(s)
 	}
 }
 

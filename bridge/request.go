@@ -18,6 +18,7 @@ type Request struct {
 	Fields     []Field // in the order they came
 	BodyLength int64   // bytes; 0 none, -1 unknown (chunked)
 	Expect     bool    // the client waits for 100 (Continue)
+	WebSocket  bool    // it is a WebSocket's handshake: behind it come messages
 	Peer       *Peer
 	ID         []byte // by which logs know the request; empty: by none
 }

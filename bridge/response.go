@@ -43,12 +43,15 @@ func (h *ResponseHead) line(n int) (from, nameSize, to int) {
 // errHead means that a worker's response head makes no sense.
 var errHead = errors.New("the worker's response head makes no sense")
 
-// earlyHints is the status of what comes before the response (RFC 8297).
-const earlyHints = 103
+// The statuses of what is no response: early hints (RFC 8297), and a WebSocket's acceptance.
+const (
+	earlyHints = 103
+	accepted   = 101
+)
 
-// decodeHead reads a response head, or early hints, from the front's own copy. Nothing in it
-// is believed: every size is checked against what is there.
-func decodeHead(h *ResponseHead, early bool, b []byte) error {
+// decodeHead reads a head that came in a record of this kind from the front's own copy. Nothing
+// in it is believed: every size is checked against what is there.
+func decodeHead(h *ResponseHead, kind uint32, b []byte) error {
 	if len(b) < pyhost.ResponseHeadSize {
 		return errHead
 	}
@@ -58,13 +61,24 @@ func decodeHead(h *ResponseHead, early bool, b []byte) error {
 	reason, lines := uint64(binary.LittleEndian.Uint32(b[16:])), uint64(binary.LittleEndian.Uint32(b[20:]))
 	rest := b[pyhost.ResponseHeadSize:]
 	table := uint64(count) * pyhost.LineSize
-	if status < 200 && !early || early && status != earlyHints || status > 999 || length < -1 || uint64(len(rest)) != table+reason+lines {
+	if !statusFits(kind, status) || length < -1 || uint64(len(rest)) != table+reason+lines {
 		return errHead
 	}
 	*h = ResponseHead{Status: status, BodyLength: length,
 		HasDate: flags&pyhost.HeadDate != 0, HasServer: flags&pyhost.HeadServer != 0,
 		table: rest[:table], Reason: rest[table : table+reason], Lines: rest[table+reason:]}
 	return h.check()
+}
+
+// statusFits says whether a head of this kind may have the status.
+func statusFits(kind uint32, status int) bool {
+	switch kind {
+	case pyhost.RecordHints:
+		return status == earlyHints
+	case pyhost.RecordAccept:
+		return status == accepted
+	}
+	return status >= 200 && status <= 999
 }
 
 // check holds the table of lines against the lines: they follow each other without a
@@ -91,7 +105,7 @@ type incoming struct {
 	head     ResponseHead
 	copy     []byte // the head record, as far as it has come
 	need     int    // its size; 0 before its record was seen
-	early    bool   // what is copied are early hints
+	kind     uint32 // of the record that is copied
 	hinted   bool   // head is early hints, which Hints has not returned yet
 	left     uint32 // bytes of the current BODY record still to come
 	piece    bool   // a FILE record's header was read, its payload is next
@@ -167,8 +181,8 @@ func (x *Exchange) readHead() (bool, error) {
 		if !ok {
 			return false, nil
 		}
-		in.early = kind == pyhost.RecordHints
-		if kind != pyhost.RecordHead && !in.early || size < pyhost.ResponseHeadSize || size > pyhost.MaxResponseHead {
+		due := kind == pyhost.RecordHead || kind == pyhost.RecordHints || kind == pyhost.RecordAccept && x.socket.asked
+		if in.kind = kind; !due || size < pyhost.ResponseHeadSize || size > pyhost.MaxResponseHead {
 			return false, fmt.Errorf("%w: record %d of %d bytes where a head was due", errHead, kind, size)
 		}
 		in.need = int(size)
@@ -182,14 +196,18 @@ func (x *Exchange) readHead() (bool, error) {
 	if len(in.copy) < in.need {
 		return false, nil
 	}
-	if err := decodeHead(&in.head, in.early, in.copy); err != nil {
+	if err := decodeHead(&in.head, in.kind, in.copy); err != nil {
 		return false, err
 	}
-	if in.early { // the memory is its head's until this is called again
+	if in.kind == pyhost.RecordHints { // the memory is its head's until this is called again
 		in.hinted, in.need, in.copy = true, 0, in.copy[:0]
 		return false, nil
 	}
 	in.headDone = true
+	if in.kind == pyhost.RecordAccept {
+		x.socket.open = true
+		r.socket.Store(true)
+	}
 	return true, nil
 }
 
@@ -266,5 +284,6 @@ func (x *Exchange) readRecord(a, b []byte) (bool, error) {
 // Advance says that n of the bytes that Body returned were sent, or are not wanted.
 func (x *Exchange) Advance(n int) {
 	x.in.left -= uint32(n)
+	x.socket.amid = x.in.left > 0
 	x.taken(n)
 }

@@ -15,6 +15,8 @@ type run struct {
 	owner  atomic.Pointer[Port] // whose reactor handles it; nil while free
 	x      *Exchange            // the owner's; nil once its client has left
 
+	socket atomic.Bool // it is an open WebSocket's
+
 	slot atomic.Pointer[slot] // whose worker has it, queued or running; nil otherwise; set under dispatch.mu
 
 	// Guarded by dispatch.mu.
@@ -24,6 +26,7 @@ type run struct {
 	used       time.Time
 	dirty      bool  // its pages may be there
 	queuedFor  *slot // by this word
+	reserved   bool  // it is a WebSocket's, or was asked for by one
 	file       heldFile
 	watched    watched
 }
@@ -83,6 +86,15 @@ func (f *freeList) pop() *run {
 	r := (*f)[n-1]
 	*f = (*f)[:n-1]
 	return r
+}
+
+// take returns a free stream, or nil. WebSockets may last for ever, so requests have streams that
+// no WebSocket takes, and the other way round.
+func (g *generation) take(socket bool) *run {
+	if !socket && g.streamsInUse()-g.reserved >= g.requests {
+		return nil
+	}
+	return g.free.pop()
 }
 
 // push gives a stream back. The caller has set its word to FREE.

@@ -36,7 +36,7 @@ func (p *Port) Holds() bool { return !p.bridge.isASGI() }
 func (p *Port) Hold(x *Exchange, r *Request, c Client) bool {
 	d := &p.bridge.dispatch
 	d.mu.Lock()
-	ok := d.admit(p)
+	ok := d.admit(p, false)
 	d.mu.Unlock()
 	if !ok {
 		return false
