@@ -13,7 +13,7 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 HOST_LIBRARY := pyhost/lib/gobridge-host.so
 
 # Our own Go packages that have unit tests; tests/ holds what needs a built binary.
-UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/... ./tests/scripts/... ./tests/server/... ./tests/storm/...
+UNITS := ./cmd/... ./protocol/... ./bridge/... ./pyhost/... ./python/... ./tests/imports/... ./tests/bench/... ./tests/scripts/... ./tests/server/... ./tests/storm/...
 
 # Seconds for each fuzz target and for the storm: in `make test`, and alone.
 FUZZ_SECONDS ?= 60
@@ -133,7 +133,7 @@ storm-short:
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
 	go run ./tests/preload
 
-.PHONY: bench bench-all bench-scaling
+.PHONY: bench bench-all bench-scaling bench-asgi bench-asgi-3.13
 bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in less than half an hour
 	@scripts/setup bench
 	@tests/bench/install
@@ -146,6 +146,14 @@ bench-scaling: build ## how the front's cost grows with reactors, workers and co
 	@scripts/setup bench
 	@tests/bench/install
 	tests/bench/run --scaling docs/scaling.md
+bench-asgi: build ## ASGI: speed and memory beside uvicorn, Granian, hypercorn, gunicorn and fastpysgi, in 20 minutes
+	@scripts/setup bench
+	@tests/bench/install
+	tests/bench/run --asgi --write docs/benchmarks-asgi.md
+bench-asgi-3.13: build ## the same with the python3.13 of this machine
+	@scripts/setup bench
+	@tests/bench/install 3.13
+	BENCH_TOOLS=bench-3.13 tests/bench/run --asgi --write docs/benchmarks-asgi-3.13.md
 
 # ---- Care
 

@@ -8,22 +8,23 @@ import subprocess
 import sys
 import time
 
+import asgi_cells
 import cells
 import machine
 import page
 import paper
 import peers
 import report
-from cell import BENCH, MATRIX, SCALING
-from paths import APPS, BUILD, PYTHON
+from cell import ASGI, BENCH, MATRIX, SCALING
+from paths import APPS, BUILD, FILES, PYTHON
 from server import Failure, environment
 
-RESULTS = os.path.join(BUILD, "results.json")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("cells", nargs="*", metavar="CELL", help="these cells; default: those of make bench")
+    parser.add_argument("--asgi", action="store_true", help="the cells of ASGI")
     parser.add_argument("--all", action="store_true", help="every cell, with every server that can do it")
     parser.add_argument("--list", action="store_true", help="list the cells and stop")
     parser.add_argument("--servers", nargs="+", metavar="NAME", choices=list(peers.ALL), help="these servers: %(choices)s")
@@ -44,7 +45,7 @@ def chosen(options):
     if options.cells:
         found = [cells.ALL[name] for name in options.cells]
     else:
-        parts = (SCALING,) if options.scaling else (BENCH, MATRIX) if options.all else (BENCH,)
+        parts = (ASGI,) if options.asgi else (SCALING,) if options.scaling else (BENCH, MATRIX) if options.all else (BENCH,)
         found = [cell for cell in cells.ALL.values() if cell.part in parts]
     return [(cell, servers(cell, options)) for cell in found]
 
@@ -55,10 +56,20 @@ def servers(cell, options):
     return list(dict.fromkeys(cell.all + cell.named if options.all else cell.named))
 
 
-def prepare():
-    """Makes the Django application's database."""
+def prepare(asgi):
+    """Makes the files that are sent, or the Django application's database."""
+    if asgi:
+        make_files()
+        return
     os.makedirs(os.path.join(BUILD, "django"), exist_ok=True)
     subprocess.run([PYTHON, "-m", "djangoed.wsgi"], cwd=APPS, env=environment(), check=True)
+
+
+def make_files():
+    os.makedirs(FILES, exist_ok=True)
+    for name, size in asgi_cells.SIZES.items():
+        with open(os.path.join(FILES, name), "wb") as f:
+            f.write(asgi_cells.content(size))
 
 
 def measure(cell, names, options):
@@ -79,10 +90,16 @@ def measure(cell, names, options):
     return dict(sorted(rows.items(), key=lambda item: names.index(owner[item[0]]))), failed
 
 
+def kept(results):
+    """The file in which they are."""
+    return os.path.join(BUILD, "results-asgi.json" if results["asgi"] else "results.json")
+
+
 def save(results):
-    with open(RESULTS + ".new", "w") as f:
+    path = kept(results)
+    with open(path + ".new", "w") as f:
         json.dump(results, f, indent=1)
-    os.replace(RESULTS + ".new", RESULTS)
+    os.replace(path + ".new", path)
 
 
 def run(options):
@@ -90,8 +107,10 @@ def run(options):
     load = os.getloadavg()[0]
     if load > 0.5:
         print("the machine is busy (load %.1f): the figures will be of little use" % load, file=sys.stderr)
-    prepare()
-    results = {"rounds": options.rounds, "seconds": options.seconds, "cells": {}}
+    kinds = {cell.part == ASGI for cell, _ in chosen(options)}
+    for asgi in kinds:
+        prepare(asgi)
+    results = {"rounds": options.rounds, "seconds": options.seconds, "asgi": kinds == {True}, "cells": {}}
     used = dict.fromkeys(name for _, names in chosen(options) for name in names)
     results.update(machine.surroundings(list(dict.fromkeys(p for name in used if name in peers.ALL for p in peers.ALL[name].packages))))
     for cell, names in chosen(options):
@@ -99,7 +118,7 @@ def run(options):
         results["cells"][cell.name] = {"rows": rows, "failed": failed}
         save(results)
         print(report.text(cell, rows, failed), flush=True)
-    print("took %d s; the figures are in %s" % (time.monotonic() - begin, RESULTS))
+    print("took %d s; the figures are in %s" % (time.monotonic() - begin, kept(results)))
     return results
 
 
@@ -112,7 +131,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     os.makedirs(BUILD, exist_ok=True)
     if options.rewrite:
-        with open(RESULTS) as f:
+        with open(kept({"asgi": options.asgi})) as f:
             page.write(options.rewrite, json.load(f))
         return
     results = run(options)

@@ -12,10 +12,10 @@ from load import Load
 from paths import BUILD
 from server import Failure, Server
 
-BENCH, MATRIX, SCALING = "make bench", "make bench-all", "make bench-scaling"
+BENCH, MATRIX, SCALING, ASGI = "make bench", "make bench-all", "make bench-scaling", "make bench-asgi"
 
 # Who can do a job at all.
-EVERYBODY = tuple(name for name in peers.ALL if name not in ("C floor", "granian-threads") and not peers.ALL[name].instead)
+EVERYBODY = tuple(name for name, peer in peers.ALL.items() if peer.command and name not in ("C floor", "granian-threads") and not peer.instead)
 LOGGING = tuple(name for name in EVERYBODY if peers.ALL[name].logs)
 
 
@@ -44,17 +44,18 @@ class Cell(Base):
     loads: tuple = (Load(),)
     beside: Optional[Load] = None  # a load that runs at the same time and is not measured
     logged: bool = False
+    interface: str = "wsgi"
 
     kind = "load"
 
     def job(self, port, name="server"):
         log = os.path.join(BUILD, name + ".access") if self.logged else None
-        return peers.Job(self.application, port, self.workers, self.threads, log)
+        return peers.Job(self.application, port, self.workers, self.threads, log, self.interface)
 
     def started(self, name):
         """The server of that name, on a port that was free a moment ago."""
         port = free_port()
-        return Server(name, peers.ALL[name].command(self.job(port, name)), port)
+        return Server(name, peers.ALL[name].line(self.job(port, name)), port)
 
     def measure(self, name, seconds):
         """Starts one server, verifies and measures it: (row, result) for each load."""

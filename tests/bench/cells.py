@@ -1,5 +1,6 @@
 """The cells: which jobs are measured."""
 
+import asgi_cells
 import goals
 import peers
 import startup
@@ -104,7 +105,7 @@ TABLE = (
     WhereCell("where", "hello, 1 worker: where the time goes", ("gobridge", "bjoern", "C floor"), workers=1, most=3,
               all=("gobridge", "granian", "bjoern", "fastpysgi", "C floor")),
 
-    Cell("settings", "hello, 2 workers: other settings of the same servers", tuple(peers.ALL), part=MATRIX),
+    Cell("settings", "hello, 2 workers: other settings of the same servers", tuple(name for name, peer in peers.ALL.items() if peer.command), part=MATRIX),
     Cell("hello-2", "hello, 2 workers", ("gobridge", "granian", "bjoern"), part=MATRIX),
     Cell("hello-4", "hello, 4 workers", ("gobridge", "granian", "bjoern"), workers=4, part=MATRIX),
     Cell("flask-1", "Flask, 1 worker", ("gobridge", "granian", "uwsgi"), application="flasked:app", workers=1, part=MATRIX),
@@ -124,4 +125,4 @@ TABLE = (
         Point("Django with one query", application="djangoed.wsgi:application", path=NOTE.path, body=NOTE_TEXT))),
 )
 
-ALL = {cell.name: cell for cell in TABLE}
+ALL = {cell.name: cell for cell in TABLE + asgi_cells.TABLE}

@@ -55,13 +55,38 @@ def tail_no_worse():
                 1, most=True)
 
 
+def fastest(rows):
+    return max(rivals(rows), key=lambda row: median(rows, row, "rate"))
+
+
+def cpu_of_the_best(wanted):
+    return Goal("at most %.3g of the CPU per request of the fastest peer" % wanted, lambda rows: ratio(rows, OURS, fastest(rows), "cpu"),
+                wanted, most=True)
+
+
+def cpu(wanted, other):
+    return Goal("at most %.3g of the CPU per request of %s" % (wanted, other), lambda rows: ratio(rows, OURS, other, "cpu"), wanted, most=True)
+
+
+def least(key, text):
+    """Less than every other row has."""
+    return Goal(text, lambda rows: max(ratio(rows, OURS, row, key) for row in others(rows)), 1, most=True)
+
+
+def others(rows):
+    found = [row for row in rows if row != OURS]
+    if not found:
+        raise KeyError("a peer")
+    return found
+
+
 def rivals(rows):
     """The peers that have served as many connections as we have: leaving some out makes the others fast."""
     most = median(rows, OURS, "served")
-    others = [row for row in rows if row not in (OURS, "C floor") and median(rows, row, "served") >= 0.95 * most]
-    if not others:
+    found = [row for row in rows if row not in (OURS, "C floor") and median(rows, row, "served") >= 0.95 * most]
+    if not found:
         raise KeyError("a peer")
-    return others
+    return found
 
 
 def tail(wanted):

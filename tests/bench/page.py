@@ -10,9 +10,9 @@ from cell import Cell
 from paths import shown
 from peers import Job
 
-PAGE = """# Benchmarks
+PAGE = """# {title}
 
-Written by `make bench` or `make bench-all`; figures of one machine on one day. Compare within a table only:
+Written by {made}; figures of one machine on one day. Compare within a table only:
 another machine, or another day, has others.
 
 {machine}; {date}; its load was {load:.1f} when it began. {versions}.
@@ -33,12 +33,18 @@ another machine, or another day, has others.
 {commands}
 """
 
+# What the page is called, who writes it, and how a server of it is started that nothing else is said of.
+KINDS_OF_PAGES = {
+    False: ("Benchmarks", "`make bench` or `make bench-all`", Job(Cell.application, 8000, Cell.workers, Cell.threads)),
+    True: ("Benchmarks of ASGI", "`make bench-asgi`", Job("plain_asgi:hello", 8000, interface="asgi")),
+}
+
 HOW = """- Each round runs every server once, in turn and each time another one first, so that a drift of the machine's own
   speed reaches all of them. The figures are medians of {rounds} rounds of {seconds} s, after a second of warming up.
 - *gobridge is*: how many times this server's requests/s gobridge has; the median over the rounds, in each of which
   the two were measured within seconds.
 - The load comes from wrk (one thread) on the same machine, and takes processor time from the servers. Every server
-  runs the same Python and the same packages, with 2 workers and 64 connections where nothing else is said. Before
+  runs the same Python and the same packages, with {workers} and 64 connections where nothing else is said. Before
   a server is measured, status and body of its answer are checked.
 - *CPU µs/request* is the processor time of the server's whole process tree, user and system, divided by the requests.
   *PSS* is the memory of the tree after the load, shared pages divided among those who share them.
@@ -47,31 +53,43 @@ HOW = """- Each round runs every server once, in turn and each time another one 
 - *errors* are wrk's: broken connections, timeouts, answers that are not 2xx or 3xx. A connection that the server closes
   after its answer counts as one of the kind "read".
 - Access logs are written to a file by every server that has one.
-- The C floor is an epoll loop that answers fixed bytes without looking at the request: what sockets cost here.
-
+{more}
 One cell again: `tests/bench/run CELL`; `tests/bench/run --list` names them.
+"""
+
+
+OF_WSGI = """- The C floor is an epoll loop that answers fixed bytes without looking at the request: what sockets cost here.
+"""
+OF_ASGI = """- Whoever can runs uvloop; fastpysgi has a loop of its own.
+- The load of WebSockets comes from `tests/bench/wsload`, one program on one processor for all servers, without
+  compression. In the broadcast each client sends its next message when it has its last one back, and what any client
+  receives counts. *Grown* is the PSS of the server's whole process tree with the WebSockets, less that without.
+- *% of a CPU* beside the timer is that of the server's whole tree.
 """
 
 
 def write(path, results):
     picture = os.path.splitext(path)[0] + ".svg"
     with open(picture, "w") as f:
-        f.write(plot.svg(measured(results, "load")))
+        f.write(plot.svg(measured(results, "load", "websocket")))
     with open(path, "w") as f:
         f.write(text(results, os.path.basename(picture)))
 
 
 def text(results, picture):
+    title, made, job = KINDS_OF_PAGES[results["asgi"]]
+    workers = "1 worker" if job.workers == 1 else "%d workers" % job.workers
     return PAGE.format(
+        title=title, made=made,
         machine=results["machine"], date=results["date"], load=results["load"], versions=", ".join(results["versions"]),
         plot=picture, goals=goal_table(results), tables="\n".join(tables(results)), failures=failures(results),
-        how=HOW.format(**results), commands="\n".join(commands(results)))
+        how=HOW.format(workers=workers, more=OF_ASGI if results["asgi"] else OF_WSGI, **results), commands="\n".join(commands(results, job)))
 
 
-def measured(results, kind=None):
+def measured(results, *kinds):
     """(cell, its rows) in the order of the table of cells."""
     found = results["cells"]
-    return [(cell, found[name]["rows"]) for name, cell in cells.ALL.items() if name in found and kind in (None, cell.kind)]
+    return [(cell, found[name]["rows"]) for name, cell in cells.ALL.items() if name in found and (not kinds or cell.kind in kinds)]
 
 
 def table(head, lines):
@@ -93,7 +111,7 @@ def tables(results):
             yield table(["<" + KINDS[kind], "<server"] + [title for title, _ in columns], lines)
 
 
-KINDS = {"load": "requests", "timer": "a timer of 10 ms", "start": "start", "idle": "idle", "where": "where the time goes",
+KINDS = {"load": "requests", "websocket": "WebSocket messages", "open": "open WebSockets", "timer": "a timer of 10 ms", "start": "start", "idle": "idle", "where": "where the time goes",
          "scaling": "scaling"}
 
 
@@ -109,11 +127,10 @@ def failures(results):
     return "Not measured:\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
-def commands(results):
+def commands(results, job):
     """Each server's command line for hello, and what is to be known of it."""
     used = dict.fromkeys(row for _, rows in measured(results) for row in rows)
-    job = Job(Cell.application, 8000, Cell.workers, Cell.threads)
     for name in used:
         if name in peers.ALL:
             peer = peers.ALL[name]
-            yield "- %s: `%s`%s" % (name, shown(" ".join(peer.command(job))), peer.note and ": " + peer.note)
+            yield "- %s: `%s`%s" % (name, shown(" ".join(peer.line(job))), peer.note and ": " + peer.note)

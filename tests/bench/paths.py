@@ -5,10 +5,12 @@ import os
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 APPS = os.path.join(HERE, "apps")
-PEERS = os.path.join(ROOT, ".tools", "bench", "bin")  # what tests/bench/install has brought
+# What tests/bench/install has brought: with the distribution's Python, or another.
+PEERS = os.path.join(ROOT, ".tools", os.environ.get("BENCH_TOOLS", "bench"), "bin")
 PYTHON = os.path.join(PEERS, "python")
 GOBRIDGE = os.path.join(ROOT, "bin", "gobridge")
 BUILD = os.path.join(ROOT, "build", "bench")
+FILES = os.path.join(BUILD, "files")
 
 
 def shown(text):

@@ -16,16 +16,22 @@ class Job:
     workers: int = 1
     threads: int = 1  # of each worker
     log: Optional[str] = None  # file for the access log
+    interface: str = "wsgi"  # or asgi
+    sockets: int = 0  # WebSockets that are open at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
     name: str
-    command: Callable[[Job], list]
+    command: Optional[Callable[[Job], list]] = None  # for WSGI
     packages: tuple = ()  # of PyPI, whose versions are told
     note: str = ""
     logs: bool = True  # has an access log
     instead: bool = False  # another setting of a server that is measured, to see which is the best
+    asgi: Optional[Callable[[Job], list]] = None  # the command for ASGI
+
+    def line(self, job):
+        return (self.asgi if job.interface == "asgi" else self.command)(job)
 
 
 def program(name):
@@ -36,6 +42,7 @@ def gobridge(job):
     line = [GOBRIDGE, "run", job.application, "--python", PYTHON, "--bind", "127.0.0.1:%d" % job.port,
             "--workers", str(job.workers), "--log-level", "error"]
     line += ["--threads", str(job.threads)] if job.threads > 1 else []
+    line += ["--limit-connections", str(2 * job.sockets)] if job.sockets else []
     return line + (["--access-log", job.log] if job.log else [])
 
 
@@ -84,6 +91,37 @@ def library(name):
     return command
 
 
+def granian_asgi(*more):
+    def command(job):
+        line = [program("granian"), "--interface", "asgi", "--http", "1", "--loop", "uvloop", "--port", str(job.port),
+                "--workers", str(job.workers), *more]
+        # WebSockets count as requests that are being processed.
+        line += ["--backlog", "4096", "--backpressure", str(2 * job.sockets)] if job.sockets else ["--no-ws"]
+        return line + (["--access-log"] if job.log else ["--no-log"]) + [job.application]
+
+    return command
+
+
+def uvicorn(job):
+    line = [program("uvicorn"), "--port", str(job.port), "--workers", str(job.workers), "--loop", "uvloop", "--http", "httptools",
+            "--no-use-colors"]
+    # It writes its access log to standard output, which is kept in a file here.
+    return line + (["--access-log"] if job.log else ["--no-access-log", "--log-level", "error"]) + [job.application]
+
+
+def hypercorn(job):
+    line = [program("hypercorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", "uvloop",
+            "--backlog", "2048"]
+    return line + (["--access-logfile", job.log] if job.log else ["--log-level", "error"]) + [job.application]
+
+
+def gunicorn_asgi(job):
+    line = [program("gunicorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", "asgi",
+            "--asgi-loop", "uvloop", "--http-parser", "fast", "--no-control-socket", "--log-level", "error"]
+    line += ["--worker-connections", str(2 * job.sockets)] if job.sockets else []
+    return line + (["--access-logfile", job.log] if job.log else []) + [job.application]
+
+
 def floor(job):
     return [os.path.join(BUILD, "floor"), str(job.port)]
 
@@ -93,18 +131,22 @@ def peer(name, *arguments, **named):
 
 
 ALL = dict([
-    peer("gobridge", gobridge),
-    peer("granian", granian(lambda job: job.threads), ("granian",)),
+    peer("gobridge", gobridge, asgi=gobridge),
+    peer("granian", granian(lambda job: job.threads), ("granian",), asgi=granian_asgi()),
     peer("granian-threads", granian(lambda job: None), ("granian",), "granian with its own number of threads"),
     peer("uwsgi", uwsgi("--http11-socket"), ("uWSGI",),
          "stays with a connection as long as there are requests on it, so that its latencies leave out whom it does not serve"),
     peer("uwsgi-close", uwsgi("--http-socket"), ("uWSGI",), "closes the connection after each answer"),
     peer("uwsgi-router", uwsgi("--http-keepalive", "--http-auto-chunked", "--http"), ("uWSGI",),
          "has one more process, which holds the connections and opens one to a worker for each request"),
-    peer("gunicorn", gunicorn("gthread", lambda job: job.threads), ("gunicorn", "gunicorn_h1c")),
+    peer("gunicorn", gunicorn("gthread", lambda job: job.threads), ("gunicorn", "gunicorn_h1c"), asgi=gunicorn_asgi),
     peer("waitress", waitress, ("waitress",), "one process, with as many threads as the others have altogether", logs=False),
     peer("bjoern", library("bjoern"), ("bjoern",), "runs one request at a time in each process", logs=False),
-    peer("fastpysgi", library("fastpysgi"), ("fastpysgi",), "runs one request at a time in each process", logs=False),
+    peer("fastpysgi", library("fastpysgi"), ("fastpysgi",), "of WSGI it runs one request at a time in each process", logs=False,
+         asgi=library("fastpysgi-asgi")),
+    peer("uvicorn", packages=("uvicorn", "uvloop", "httptools", "websockets"), asgi=uvicorn),
+    peer("granian-st", packages=("granian",), note="its runtime in one thread, where its own choice for ASGI is one beside others", asgi=granian_asgi("--runtime-mode", "st")),
+    peer("hypercorn", packages=("hypercorn",), asgi=hypercorn),
     peer("granian single", granian(lambda job: job.threads, "--runtime-mode", "st"), ("granian",), instead=True),
     peer("granian eager", granian(lambda job: job.threads, "--backpressure", "1024"), ("granian",), instead=True),
     peer("uwsgi unlocked", uwsgi("--http11-socket", more=()), ("uWSGI",), instead=True),

@@ -7,6 +7,7 @@ WIDTH, LABEL, VALUE = 860, 170, 160  # pixels: all, left of the bars, right of t
 BAR, GAP, TITLE = 14, 3, 26  # heights
 COLORS = {"gobridge": "#0b6e4f", "granian": "#b5651d", "granian-threads": "#d9a066", "uwsgi": "#4a6fa5", "uwsgi-close": "#8fa9cf",
           "uwsgi-router": "#bccbe3", "gunicorn": "#7d8c3f", "waitress": "#8d6a9f", "bjoern": "#a23b3b", "fastpysgi": "#d07f7f",
+          "uvicorn": "#4a6fa5", "hypercorn": "#8d6a9f",
           "C floor": "#999999"}
 
 

@@ -53,6 +53,22 @@ COLUMNS = {
         ("% of a CPU", median("busy", "%.0f")),
         ("requests/s", median("rate", "%.0f")),
     ),
+    "websocket": (
+        ("messages/s", median("rate", "%.0f")),
+        ("gobridge is", against("rate")),
+        ("p50 ms", median("p50", "%.3g")),
+        ("p99 ms", median("p99", "%.3g")),
+        ("CPU µs/message", median("cpu", "%.1f")),
+        ("PSS MiB", median("pss", "%.0f")),
+        ("served", served),
+        ("errors", errors),
+    ),
+    "open": (
+        ("grown MB", median("grown", "%.0f")),
+        ("KiB each", median("each", "%.1f")),
+        ("PSS MiB", median("pss", "%.0f")),
+        ("CPU s", median("seconds", "%.1f")),
+    ),
     "start": (("first answer ms", median("start", "%.0f")),),
     "idle": (
         ("wake-ups/s", median("wakes", "%.1f")),

@@ -18,7 +18,7 @@ class Failure(Exception):
 
 def environment(more=()):
     """Our own, without what would set up one of the servers."""
-    foreign = ("GOBRIDGE_", "GRANIAN_", "GUNICORN_", "UWSGI_", "PYTHON", "DJANGO_", "WEB_CONCURRENCY")
+    foreign = ("GOBRIDGE_", "GRANIAN_", "GUNICORN_", "UWSGI_", "UVICORN_", "FORWARDED_", "PYTHON", "DJANGO_", "WEB_CONCURRENCY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     kept.update(more)
     return kept

@@ -22,7 +22,7 @@ import plot  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
 import where  # noqa: E402
-from cell import Cell, percentile  # noqa: E402
+from cell import ASGI, Cell, percentile  # noqa: E402
 
 WRK = """Running 1s test @ http://127.0.0.1:8000/
   1 threads and 64 connections
@@ -45,11 +45,11 @@ def result(rate, **more):
 
 def results(**rows):
     """A results file with the cell hello."""
-    return {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1,
+    return {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1, "asgi": False,
             "cells": {"hello": {"rows": rows, "failed": {"uwsgi": "does not serve\nits log"}}}}
 
 
-LOADS = [cell for cell in cells.ALL.values() if isinstance(cell, Cell) and cell.kind == "load" and cell.name != "full-pipe"]
+LOADS = [cell for cell in cells.ALL.values() if isinstance(cell, Cell) and cell.kind == "load" and cell.name != "full-pipe" and cell.part != ASGI]
 
 
 class Wrk(unittest.TestCase):

@@ -18,8 +18,10 @@ func TestBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	python := filepath.Join(root, ".venv", "bin", "python")
-	out, err := exec.Command(python, "-B", filepath.Join(root, "tests", "bench", "test_bench.py")).CombinedOutput()
-	if err != nil || !regexp.MustCompile(`Ran [1-9]\d* tests`).Match(out) {
-		t.Errorf("%v:\n%s", err, out)
+	for _, name := range []string{"test_bench.py", "test_asgi.py"} {
+		out, err := exec.Command(python, "-B", filepath.Join(root, "tests", "bench", name)).CombinedOutput()
+		if err != nil || !regexp.MustCompile(`Ran [1-9]\d* tests`).Match(out) {
+			t.Errorf("%s: %v:\n%s", name, err, out)
+		}
 	}
 }

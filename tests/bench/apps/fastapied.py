@@ -1,0 +1,10 @@
+"""JSON from FastAPI."""
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+async def hello():
+    return {"message": "Hello, world!"}
