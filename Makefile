@@ -78,6 +78,7 @@ test-asan: setup ## the C host built with ASan and UBSan, with every Python of t
 	pyhost/ctest/run.sh address
 	pyhost/ctest/drive.sh $$(cat .tools/pythons)
 	pyhost/ctest/wsgi.sh --asan $$(cat .tools/pythons)
+	pyhost/ctest/asgi.sh --asan $$(cat .tools/pythons)
 
 .PHONY: fuzz fuzz-short
 fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
@@ -91,6 +92,7 @@ hosts: ## finding and starting every Python of this machine (a part of make unit
 ctest: ## the C host, driven without Go, in every Python of this machine
 	pyhost/ctest/drive.sh $$(go run ./tests/pythons/show -arguments $(PYTHONS))
 	pyhost/ctest/wsgi.sh $$(cat $(PYTHONS))
+	pyhost/ctest/asgi.sh $$(cat $(PYTHONS))
 model: ## check the bridge's model with spin, and that its mutants fail
 	go test -v -count=1 -timeout 30m ./tests/model
 killpoints: ## kill a worker at each of its labelled steps

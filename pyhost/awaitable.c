@@ -38,20 +38,23 @@ PyObject *gb_awaitable_return(PyObject *result)
     return NULL;
 }
 
-// Calls object.name(argument), or without one; a new reference.
-static PyObject *call(PyObject *object, const char *name, PyObject *argument)
+static struct {
+    PyObject *create_future, *set_result, *done;
+} name;
+
+bool gb_awaitable_prepare(void)
 {
-    PyObject *method = gb_py.PyObject_GetAttrString(object, name);
-    PyObject *result = method != NULL ? gb_py.PyObject_CallFunctionObjArgs(method, argument, NULL) : NULL;
-    gb_py.Py_DecRef(method);
-    return result;
+    name.create_future = gb_py.PyUnicode_InternFromString("create_future");
+    name.set_result = gb_py.PyUnicode_InternFromString("set_result");
+    name.done = gb_py.PyUnicode_InternFromString("done");
+    return name.create_future != NULL && name.set_result != NULL && name.done != NULL;
 }
 
 bool gb_waiting_begin(struct gb_waiting *w, PyObject *loop)
 {
     gb_waiting_drop(w);
-    w->future = call(loop, "create_future", NULL);
-    w->iterator = w->future != NULL ? call(w->future, "__await__", NULL) : NULL;
+    w->future = gb_py.PyObject_CallMethodObjArgs(loop, name.create_future, NULL);
+    w->iterator = w->future != NULL ? gb_py.PyObject_GetIter(w->future) : NULL; // as __await__()
     return w->iterator != NULL;
 }
 
@@ -67,9 +70,9 @@ void gb_waiting_wake(const struct gb_waiting *w)
 {
     if (w->future == NULL)
         return;
-    PyObject *done = call(w->future, "done", NULL), *set = NULL;
+    PyObject *done = gb_py.PyObject_CallMethodObjArgs(w->future, name.done, NULL), *set = NULL;
     if (done != NULL && gb_py.PyObject_IsTrue(done) == 0)
-        set = call(w->future, "set_result", gb_py._Py_NoneStruct);
+        set = gb_py.PyObject_CallMethodObjArgs(w->future, name.set_result, gb_py._Py_NoneStruct, NULL);
     gb_py.Py_DecRef(set);
     gb_py.Py_DecRef(done);
     gb_py.PyErr_Clear(); // the loop is closed: nobody goes on

@@ -11,6 +11,9 @@
 
 #include "python_api.h"
 
+// Makes what the waits need. False with the exception set.
+bool gb_awaitable_prepare(void);
+
 // tp_iter and am_await: the object itself.
 PyObject *gb_awaitable_self(PyObject *self);
 

@@ -11,6 +11,7 @@
 #include "receive.h"
 #include "scope.h"
 #include "send.h"
+#include "websocket.h"
 
 static PyTypeObject *type;
 
@@ -112,8 +113,14 @@ void gb_call_settle(struct gb_call *c)
     struct gb_exchange *x = c->exchange;
     if (x == NULL || c->senders != NULL)
         return;
+    if (gb_websocket_accepted(c) && !is_left(c)) {
+        gb_websocket_end(c, GB_CLOSE_NORMAL);
+        return;
+    }
     if (!is_left(c))
-        gb_call_log(c, "the application has returned before its response was complete; %s",
+        gb_call_log(c, "the application has returned before %s; %s",
+                    c->websocket != NULL && !x->started ? "it accepted or refused the WebSocket"
+                                                        : "its response was complete",
                     x->head_sent ? "its answer is cut" : "the client gets 500");
     give_up(c);
 }
@@ -129,6 +136,19 @@ static bool is_from_leaving(PyObject *exception)
     return yes;
 }
 
+// What becomes of a request whose application has failed, for the log.
+static const char *what_becomes(struct gb_call *c)
+{
+    const struct gb_exchange *x = c->exchange;
+    if (is_left(c))
+        return "its client is gone";
+    if (gb_websocket_accepted(c))
+        return "its WebSocket is closed";
+    if (x == NULL)
+        return "its answer was out";
+    return x->head_sent ? "its answer is cut" : "the client gets 500";
+}
+
 // The application has raised what is set now; nothing is set afterwards. Returns the
 // exception, a new reference.
 static PyObject *failed(struct gb_call *c)
@@ -136,13 +156,12 @@ static PyObject *failed(struct gb_call *c)
     PyObject *exception = gb_python_take_exception();
     if (c->loop->segment->left) // a process that the application forked, which has no client
         gb_leave_fork(exception);
-    struct gb_exchange *x = c->exchange;
     if (!(is_left(c) && is_from_leaving(exception)))
-        report(c, exception, "the application failed; %s",
-               x == NULL      ? "its answer was out"
-               : is_left(c)   ? "its client is gone"
-               : x->head_sent ? "its answer is cut"
-                              : "the client gets 500");
+        report(c, exception, "the application failed; %s", what_becomes(c));
+    if (gb_websocket_accepted(c) && !is_left(c)) {
+        gb_websocket_end(c, GB_CLOSE_FAILED);
+        return exception;
+    }
     gb_send_drop(c);
     give_up(c);
     return exception;
@@ -322,6 +341,7 @@ static void call_dealloc(PyObject *self)
     gb_py.Py_DecRef(c->method);
     gb_py.Py_DecRef(c->raw_path);
     gb_py.Py_DecRef(c->query);
+    gb_websocket_free(c->websocket);
     gb_python_dealloc(self);
 }
 
@@ -343,7 +363,8 @@ bool gb_call_prepare(void)
         {0, NULL},
     };
     type = gb_python_type("gobridge.Call", sizeof(struct gb_call), slots);
-    return type != NULL && gb_receive_prepare() && gb_send_prepare();
+    return type != NULL && gb_awaitable_prepare() && gb_receive_prepare() && gb_send_prepare() &&
+           gb_websocket_prepare();
 }
 
 // ---- The begin.
@@ -351,10 +372,12 @@ bool gb_call_prepare(void)
 // The application's arguments, with the call's names for the log.
 static bool make_arguments(struct gb_call *c, const uint8_t *variables)
 {
-    PyObject *scope = gb_scope_new(c->loop->scope, &c->exchange->claim, variables, c);
+    struct gb_claim *claim = &c->exchange->claim;
+    PyObject *scope = gb_scope_new(c->loop->scope, claim, variables, c);
     PyObject *receive = gb_receive_function(c->self), *send = gb_send_function(c->self);
     c->arguments = gb_py.PyTuple_New(3);
-    if (c->arguments == NULL || scope == NULL || receive == NULL || send == NULL) {
+    if (c->arguments == NULL || scope == NULL || receive == NULL || send == NULL ||
+        ((claim->head.flags & GB_REQUEST_WEBSOCKET) && !gb_websocket_begin(c, scope))) {
         gb_py.Py_DecRef(scope);
         gb_py.Py_DecRef(receive);
         gb_py.Py_DecRef(send);

@@ -16,6 +16,7 @@
 #include "python_api.h"
 
 struct gb_loop;
+struct gb_websocket;
 
 // What a call needs as long as it has a stream. Their memory goes from one to the next.
 struct gb_exchange {
@@ -38,6 +39,7 @@ struct gb_call {
     PyObject *coroutine;                 // what it returned; NULL before, and when that has ended
     PyObject *task;                      // NULL when it has ended
     PyObject *method, *raw_path, *query; // for the log
+    struct gb_websocket *websocket;      // owned; NULL: it is an HTTP request's
     PyObject *readers;                   // gobridge.Receive that wait, each with the next one
     PyObject *senders, *last_sender;     // gobridge.Send that wait, in their order; the second is borrowed
     bool body_over;                      // the last http.request was returned

@@ -258,6 +258,24 @@ static enum gb_wait watch_request(struct gb_claim *c, bool (*look)(struct gb_cla
     return found;
 }
 
+// As look_request, of a stream whose body was over before it began.
+static bool look_records(struct gb_claim *c, enum gb_wait *found)
+{
+    *found = GB_GONE;
+    if (lost(c))
+        return true;
+    uint32_t front = atomic_load(&stream_of(c)->front);
+    uint32_t used = gb_request_used(c);
+    if (used > 0)
+        *found = GB_READY;
+    return used > 0 || c->broken || front & GB_CLOSED;
+}
+
+enum gb_wait gb_records_watch(struct gb_claim *c)
+{
+    return watch_request(c, look_records);
+}
+
 static bool look_client(struct gb_claim *c, enum gb_wait *found)
 {
     *found = GB_GONE;
@@ -364,6 +382,16 @@ static size_t take(struct gb_claim *c, void *to, size_t n)
     return taken;
 }
 
+uint32_t gb_request_used(struct gb_claim *c)
+{
+    uint32_t used = 0;
+    if (!lost(c) && !gb_reader_used(&c->request, &used)) {
+        c->broken = true;
+        used = 0;
+    }
+    return used;
+}
+
 // Takes exactly n bytes of the head; false if they will never come.
 static bool take_all(struct gb_claim *c, void *to, size_t n)
 {
@@ -425,12 +453,13 @@ int gb_claim_head(struct gb_claim *c, uint8_t **variables, size_t *size)
         c->broken = true;
         return -1;
     }
-    if ((head.flags & GB_REQUEST_SPOOLED) && head.body_length == GB_LENGTH_UNKNOWN) {
+    bool websocket = head.flags & GB_REQUEST_WEBSOCKET;
+    if ((head.flags & GB_REQUEST_SPOOLED) && (websocket || head.body_length == GB_LENGTH_UNKNOWN)) {
         c->broken = true;
         return -1;
     }
     c->head = head;
-    c->body_left = head.body_length;
+    c->body_left = websocket ? GB_LENGTH_UNKNOWN : head.body_length;
     *variables = c->variables;
     *size = rest;
     return 0;

@@ -77,6 +77,9 @@ static inline bool gb_request_spooled(const struct gb_claim *c)
 // Moves request body bytes that are there, at most n; 0 if there are none now.
 size_t gb_request_try(struct gb_claim *c, void *to, size_t n);
 
+// How many bytes there are in the request pipe; 0 too when the claim is lost.
+uint32_t gb_request_used(struct gb_claim *c);
+
 // Sleeps until there are body bytes (GB_READY), none will come (GB_END), they
 // will never come (GB_GONE, GB_UNREADABLE), or a signal (GB_INTERRUPTED).
 enum gb_wait gb_request_wait(struct gb_claim *c);
@@ -97,6 +100,10 @@ enum gb_wait gb_response_wait(struct gb_claim *c);
 // stream (gb_news_take) and say GB_LATER. To be called again when there are some.
 enum gb_wait gb_request_watch(struct gb_claim *c);
 enum gb_wait gb_response_watch(struct gb_claim *c);
+
+// The same for a WebSocket's records, which have no end but a CLOSE: GB_READY, GB_GONE when
+// the pipe is empty and the client gone, or GB_LATER.
+enum gb_wait gb_records_watch(struct gb_claim *c);
 
 // Once the body is over: GB_GONE if the client has left or sends nothing more, else GB_LATER.
 enum gb_wait gb_client_watch(struct gb_claim *c);

@@ -42,8 +42,7 @@ bool gb_head_is_value(const char *text, size_t size)
     return true;
 }
 
-// Is a token (RFC 9110 section 5.6.2).
-static bool is_token(const char *text, size_t size)
+bool gb_head_is_token(const char *text, size_t size)
 {
     static const bool token[256] = {
         ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true, ['#'] = true, ['$'] = true,
@@ -138,7 +137,7 @@ enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_siz
 {
     trim(&value, &value_size);
     *tell = NULL;
-    if (!is_token(name, name_size)) {
+    if (!gb_head_is_token(name, name_size)) {
         refuse_name(name, name_size);
         return GB_FIELD_WRONG;
     }
@@ -207,4 +206,9 @@ bool gb_head_record(const struct gb_head *h, struct gb_bytes *out)
 bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out)
 {
     return add_record(h, GB_RECORD_HINTS, out);
+}
+
+bool gb_head_accept(const struct gb_head *h, struct gb_bytes *out)
+{
+    return add_record(h, GB_RECORD_ACCEPT, out);
 }

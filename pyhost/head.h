@@ -36,6 +36,9 @@ enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_siz
 // Adds a header line that is known to be valid. False with the exception set.
 bool gb_head_line(struct gb_head *h, const char *name, const char *value, size_t value_size);
 
+// Is this a token (RFC 9110 section 5.6.2)?
+bool gb_head_is_token(const char *text, size_t size);
+
 // May these bytes stand in a header's value or a reason (RFC 9110 section 5.5)?
 bool gb_head_is_value(const char *text, size_t size);
 
@@ -47,10 +50,11 @@ bool gb_head_bodiless(const struct gb_head *h, unsigned request_flags);
 // one that HEAD leaves out. False with the exception set.
 bool gb_head_announce(struct gb_head *h, unsigned request_flags, size_t size);
 
-// Adds it to `out` as a record: the response's head, or early hints with its header lines.
-// False with the exception set.
+// Adds it to `out` as a record: the response's head, or its header lines as early hints or
+// with which a WebSocket is accepted. False with the exception set.
 bool gb_head_record(const struct gb_head *h, struct gb_bytes *out);
 bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out);
+bool gb_head_accept(const struct gb_head *h, struct gb_bytes *out);
 
 // Gives all its memory back.
 void gb_head_free(struct gb_head *h);

@@ -26,7 +26,8 @@ struct gb_loop {
 
     struct gb_exchange *spare; // that no call has
     size_t spares;
-    struct gb_bytes out; // what goes out is put together here
+    struct gb_bytes out;  // what goes out is put together here
+    struct gb_bytes text; // what comes in as text, before it is decoded
 
     uint8_t *variables; // memory for heads
     size_t variables_room;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "websocket_message.h"
 
 static struct {
     PyObject *type, *status, *headers, *trailers, *body, *more_body, *more_trailers;
@@ -22,8 +23,7 @@ bool gb_message_prepare(void)
            key.more_body != NULL && key.more_trailers != NULL;
 }
 
-// Is it there and true? -1: an exception is set.
-static int take_flag(PyObject *message, PyObject *name)
+int gb_message_flag(PyObject *message, PyObject *name)
 {
     PyObject *flag = gb_python_dict_item(message, name);
     if (flag == NULL)
@@ -108,8 +108,8 @@ static bool take_list(struct gb_call *c, PyObject *list, struct gb_head *h)
     return count >= 0;
 }
 
-// Any iterable; none: no headers.
-static bool take_headers(struct gb_call *c, PyObject *message, struct gb_head *h)
+// Any iterable.
+bool gb_message_headers(struct gb_call *c, PyObject *message, struct gb_head *h)
 {
     PyObject *headers = gb_python_dict_item(message, key.headers), *list = NULL;
     if (headers == NULL)
@@ -126,7 +126,7 @@ static bool take_headers(struct gb_call *c, PyObject *message, struct gb_head *h
     return done;
 }
 
-static enum gb_message_kind take_start(struct gb_call *c, PyObject *message)
+enum gb_message_kind gb_message_start(struct gb_call *c, PyObject *message)
 {
     struct gb_exchange *x = c->exchange;
     if (x->started) {
@@ -134,8 +134,8 @@ static enum gb_message_kind take_start(struct gb_call *c, PyObject *message)
         return GB_MESSAGE_WRONG;
     }
     gb_head_reset(&x->head);
-    int trailers = take_flag(message, key.trailers);
-    if (trailers < 0 || !take_status(&x->head, message) || !take_headers(c, message, &x->head))
+    int trailers = gb_message_flag(message, key.trailers);
+    if (trailers < 0 || !take_status(&x->head, message) || !gb_message_headers(c, message, &x->head))
         return GB_MESSAGE_WRONG;
     x->trailers = trailers > 0;
     x->started = true;
@@ -153,32 +153,36 @@ static PyObject *bytes_of(PyObject *body)
     return bytes;
 }
 
-static bool take_body(PyObject *message, struct gb_piece *piece)
+bool gb_message_bytes(PyObject *data, struct gb_piece *piece)
 {
     Py_ssize_t size = 0;
-    PyObject *body = gb_python_dict_item(message, key.body);
-    if (body == NULL) {
-        piece->data = "";
-        return gb_py.PyErr_Occurred() == NULL;
-    }
-    if (!gb_python_is_exactly(body, gb_py.PyBytes_Type)) {
-        PyObject *bytes = bytes_of(body);
-        gb_py.Py_DecRef(body);
-        if ((body = bytes) == NULL)
-            return false;
-    }
-    if (gb_py.PyBytes_AsStringAndSize(body, (char **)&piece->data, &size) != 0) {
-        gb_py.Py_DecRef(body);
+    if (gb_python_is_exactly(data, gb_py.PyBytes_Type))
+        gb_py.Py_IncRef(data);
+    else if ((data = bytes_of(data)) == NULL)
+        return false;
+    if (gb_py.PyBytes_AsStringAndSize(data, (char **)&piece->data, &size) != 0) {
+        gb_py.Py_DecRef(data);
         return false;
     }
-    piece->owner = body;
+    piece->owner = data;
     piece->size = (size_t)size;
     return true;
 }
 
-static enum gb_message_kind take_piece(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+static bool take_body(PyObject *message, struct gb_piece *piece)
 {
-    *piece = (struct gb_piece){0};
+    PyObject *body = gb_python_dict_item(message, key.body);
+    piece->data = "";
+    if (body == NULL)
+        return gb_py.PyErr_Occurred() == NULL;
+    bool done = gb_message_bytes(body, piece);
+    gb_py.Py_DecRef(body);
+    return done;
+}
+
+enum gb_message_kind gb_message_body(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    *piece = (struct gb_piece){.kind = GB_RECORD_BODY};
     struct gb_exchange *x = c->exchange;
     if (!x->started || x->body_over) {
         gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
@@ -186,12 +190,12 @@ static enum gb_message_kind take_piece(struct gb_call *c, PyObject *message, str
                                          : "http.response.body was sent before http.response.start");
         return GB_MESSAGE_WRONG;
     }
-    int more = take_flag(message, key.more_body);
+    int more = gb_message_flag(message, key.more_body);
     if (more < 0 || !take_body(message, piece))
         return GB_MESSAGE_WRONG;
     x->body_over = more == 0;
     piece->last = x->body_over && !x->trailers;
-    return GB_MESSAGE_BODY;
+    return GB_MESSAGE_PIECE;
 }
 
 // ---- http.response.trailers: HTTP/1.1 clients are sent none, and the extension is not
@@ -206,19 +210,32 @@ static enum gb_message_kind take_trailers(struct gb_call *c, PyObject *message, 
                               "http.response.trailers was sent before the body's end, or was not announced");
         return GB_MESSAGE_WRONG;
     }
-    int more = take_flag(message, key.more_trailers);
-    bool taken = more >= 0 && take_headers(c, message, &unsent);
+    int more = gb_message_flag(message, key.more_trailers);
+    bool taken = more >= 0 && gb_message_headers(c, message, &unsent);
     free(unsent.lines.data);
     free(unsent.table.data);
-    *piece = (struct gb_piece){.data = "", .last = true};
-    return !taken ? GB_MESSAGE_WRONG : more ? GB_MESSAGE_NOTED : GB_MESSAGE_BODY;
+    *piece = (struct gb_piece){.kind = GB_RECORD_BODY, .data = "", .last = true};
+    return !taken ? GB_MESSAGE_WRONG : more ? GB_MESSAGE_NOTED : GB_MESSAGE_PIECE;
 }
 
-// ---- Either.
+// ---- Any of them.
 
-static bool is(const char *text, Py_ssize_t size, const char *name)
+bool gb_message_is(const char *type, Py_ssize_t size, const char *name)
 {
-    return (size_t)size == strlen(name) && memcmp(text, name, (size_t)size) == 0;
+    return (size_t)size == strlen(name) && memcmp(type, name, (size_t)size) == 0;
+}
+
+// The type is one of a response, or GB_MESSAGE_UNKNOWN.
+static enum gb_message_kind take(struct gb_call *c, const char *type, Py_ssize_t size, PyObject *message,
+                                 struct gb_piece *piece)
+{
+    if (gb_message_is(type, size, "http.response.body"))
+        return gb_message_body(c, message, piece);
+    if (gb_message_is(type, size, "http.response.start"))
+        return gb_message_start(c, message);
+    if (gb_message_is(type, size, "http.response.trailers"))
+        return take_trailers(c, message, piece);
+    return GB_MESSAGE_UNKNOWN;
 }
 
 enum gb_message_kind gb_message_take(struct gb_call *c, PyObject *message, struct gb_piece *piece)
@@ -231,16 +248,15 @@ enum gb_message_kind gb_message_take(struct gb_call *c, PyObject *message, struc
     PyObject *type = gb_python_dict_item(message, key.type);
     const char *text = type != NULL ? gb_py.PyUnicode_AsUTF8AndSize(type, &size) : NULL;
     enum gb_message_kind kind = GB_MESSAGE_WRONG;
-    if (text != NULL && is(text, size, "http.response.body"))
-        kind = take_piece(c, message, piece);
-    else if (text != NULL && is(text, size, "http.response.start"))
-        kind = take_start(c, message);
-    else if (text != NULL && is(text, size, "http.response.trailers"))
-        kind = take_trailers(c, message, piece);
-    else if (text != NULL)
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "send does not know messages of type %R", type);
+    if (text != NULL)
+        kind = c->websocket != NULL ? gb_websocket_message(c, text, size, message, piece)
+                                    : take(c, text, size, message, piece);
     else if (gb_py.PyErr_Occurred() == NULL)
         gb_py.PyErr_SetString(*gb_py.PyExc_KeyError, "a message must have a \"type\"");
+    if (kind == GB_MESSAGE_UNKNOWN) {
+        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "send does not know messages of type %R", type);
+        kind = GB_MESSAGE_WRONG;
+    }
     gb_py.Py_DecRef(type);
     return kind;
 }

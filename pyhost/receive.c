@@ -2,6 +2,7 @@
 
 #include "awaitable.h"
 #include "loop.h"
+#include "websocket.h"
 
 static PyTypeObject *type;
 
@@ -25,8 +26,7 @@ static struct {
     PyObject *body, *more_body, *yes, *no;
 } made;
 
-// {"type": type}; a new reference.
-static PyObject *message_of(const char *kind)
+PyObject *gb_receive_event(const char *kind)
 {
     PyObject *message = gb_py.PyDict_New(), *text = gb_py.PyUnicode_InternFromString(kind);
     bool done = message != NULL && text != NULL && gb_py.PyDict_SetItemString(message, "type", text) == 0;
@@ -44,8 +44,8 @@ static bool make_messages(void)
     made.no = gb_py.PyBool_FromLong(0);
     made.body = gb_py.PyUnicode_InternFromString("body");
     made.more_body = gb_py.PyUnicode_InternFromString("more_body");
-    made.disconnect = message_of("http.disconnect");
-    made.empty = message_of("http.request");
+    made.disconnect = gb_receive_event("http.disconnect");
+    made.empty = gb_receive_event("http.request");
     bool done = nothing != NULL && made.body != NULL && made.more_body != NULL && made.disconnect != NULL &&
                 made.empty != NULL && gb_py.PyDict_SetItem(made.empty, made.body, nothing) == 0 &&
                 gb_py.PyDict_SetItem(made.empty, made.more_body, made.no) == 0;
@@ -95,6 +95,8 @@ static PyObject *take_bytes(struct gb_exchange *x)
 static PyObject *next_message(struct gb_call *c)
 {
     struct gb_exchange *x = c->exchange;
+    if (c->websocket != NULL)
+        return gb_websocket_next(c);
     if (x != NULL && gb_claim_closed(&x->claim))
         c->gone = true;
     if (x == NULL || c->gone)
@@ -117,10 +119,13 @@ static PyObject *next_message(struct gb_call *c)
 
 // ---- Those that wait.
 
+// Behind the others: who waits longer is served first.
 static void enlist(struct gb_call *c, PyObject *self)
 {
-    receive_of(self)->next = c->readers; // its reference goes along
-    c->readers = self;
+    PyObject **at = &c->readers;
+    while (*at != NULL)
+        at = &receive_of(*at)->next;
+    *at = self;
     gb_py.Py_IncRef(self);
 }
 
@@ -139,6 +144,8 @@ static void unlist(struct gb_call *c, PyObject *self)
 void gb_receive_news(struct gb_call *c)
 {
     PyObject *reader = c->readers;
+    if (reader == NULL || (c->websocket != NULL && !gb_websocket_ready(c)))
+        return;
     c->readers = NULL;
     while (reader != NULL) {
         PyObject *next = receive_of(reader)->next;

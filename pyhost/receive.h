@@ -10,7 +10,10 @@ bool gb_receive_prepare(void);
 // receive, bound to a call: a new reference, or NULL with the exception set.
 PyObject *gb_receive_function(PyObject *call);
 
-// There is news of the call's stream: who waits for bytes looks again.
+// {"type": kind}: a new reference, or NULL with the exception set.
+PyObject *gb_receive_event(const char *kind);
+
+// There is news of the call's stream: who waits for an event looks again.
 void gb_receive_news(struct gb_call *c);
 
 #endif

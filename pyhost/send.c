@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "loop.h"
 #include "message.h"
+#include "websocket_message.h"
 
 // A piece up to this size is put together with what stands before it, and written as one.
 #define SMALL 32768u
@@ -50,7 +51,7 @@ static void say_gone(void)
     gb_py.PyErr_SetString(*gb_py.PyExc_ConnectionResetError, "the client has left");
 }
 
-// ---- A piece of the body.
+// ---- A piece of the body, or a message to a WebSocket.
 
 // Is it as long as the head has announced? False with the exception set. Of a response
 // without a body none of it goes out.
@@ -68,12 +69,38 @@ static bool check_length(struct gb_exchange *x, struct gb_piece *p)
     return false;
 }
 
-// Adds what goes out before the piece to `out`: false with the exception set.
-static bool add_before(struct gb_exchange *x, size_t record, struct gb_bytes *out)
+// Does the piece of a body go with its head? False with the exception set.
+static bool check_body(struct gb_exchange *x, struct gb_piece *p)
 {
-    struct gb_record header = {GB_RECORD_BODY, (uint32_t)record};
-    return (x->head_sent || gb_head_record(&x->head, out)) &&
-           (record == 0 || gb_bytes_add(out, &header, sizeof header));
+    if (!x->head_sent && p->last && !gb_head_announce(&x->head, x->claim.head.flags, p->size))
+        return false;
+    return check_length(x, p);
+}
+
+// The header of the next record of a piece.
+static struct gb_record next_record(const struct gb_piece *p)
+{
+    struct gb_record header = {p->kind, (uint32_t)p->size};
+    if (p->size <= LONGEST)
+        return header;
+    header.size = LONGEST;
+    if (p->kind != GB_RECORD_BODY)
+        header.kind |= GB_RECORD_MORE;
+    return header;
+}
+
+// Adds what goes out before the piece to `out`: false with the exception set.
+static bool add_before(struct gb_exchange *x, const struct gb_piece *p, struct gb_bytes *out)
+{
+    struct gb_record header = next_record(p);
+    if (p->kind == GB_RECORD_ACCEPT) {
+        bool added = gb_head_accept(&x->head, out);
+        gb_head_free(&x->head); // a WebSocket may live long, and needs no head any more
+        return added;
+    }
+    if (p->kind == GB_RECORD_BODY && !x->head_sent && !gb_head_record(&x->head, out))
+        return false;
+    return (p->kind == GB_RECORD_BODY && p->size == 0) || gb_bytes_add(out, &header, sizeof header);
 }
 
 // Begins to send a piece: writes what there is room for. *rest is what is left of it, in the
@@ -83,14 +110,11 @@ static bool begin(struct gb_call *c, struct gb_sending *rest)
     struct gb_exchange *x = c->exchange;
     struct gb_piece *p = &rest->piece;
     struct gb_bytes *out = &c->loop->out;
-    if (!x->head_sent && p->last && !gb_head_announce(&x->head, x->claim.head.flags, p->size))
+    if (p->kind == GB_RECORD_BODY && !check_body(x, p))
         return false;
-    if (!check_length(x, p))
-        return false;
-    size_t record = p->size < LONGEST ? p->size : LONGEST;
     bool together = p->size <= SMALL;
     out->size = 0;
-    if (!add_before(x, record, out) || (together && !gb_bytes_add(out, p->data, p->size)))
+    if (!add_before(x, p, out) || (together && !gb_bytes_add(out, p->data, p->size)))
         return false;
     x->head_sent = true;
     x->body_sent += p->size;
@@ -99,7 +123,7 @@ static bool begin(struct gb_call *c, struct gb_sending *rest)
     rest->before = out->data;
     rest->before_size = out->size;
     rest->before_at = n;
-    rest->record = together ? 0 : record;
+    rest->record = together ? 0 : next_record(p).size;
     if (together)
         p->size = 0;
     return true;
@@ -121,7 +145,7 @@ static bool go_on(struct gb_exchange *x, struct gb_sending *s)
         if (p->size == 0)
             return true;
         if (s->record == 0) { // the next record of a very long piece; its header always finds room in `before`
-            struct gb_record header = {GB_RECORD_BODY, (uint32_t)(p->size < LONGEST ? p->size : LONGEST)};
+            struct gb_record header = next_record(p);
             memcpy(s->before, &header, sizeof header);
             s->before_size = sizeof header;
             s->before_at = 0;
@@ -207,7 +231,9 @@ static bool may_send(struct gb_call *c)
     if (c->exchange != NULL && gb_claim_closed(&c->exchange->claim))
         c->gone = true;
     if (c->complete)
-        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "the response was complete before this message");
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, c->websocket != NULL
+                                                             ? "the WebSocket was closed before this message"
+                                                             : "the response was complete before this message");
     else if (c->exchange == NULL || c->gone)
         say_gone();
     else
@@ -379,16 +405,28 @@ PyObject *gb_send_function(PyObject *call)
     return gb_py.PyCFunction_NewEx(&method, call, NULL);
 }
 
+bool gb_send_page(struct gb_call *c, unsigned status, const char *text, struct gb_piece *piece)
+{
+    struct gb_exchange *x = c->exchange;
+    *piece = (struct gb_piece){.kind = GB_RECORD_BODY, .data = text, .size = strlen(text), .last = true};
+    gb_head_reset(&x->head);
+    x->head.status = status;
+    x->body_sent = 0;
+    return gb_head_line(&x->head, "Content-Type", "text/plain; charset=utf-8", 25);
+}
+
 bool gb_send_500(struct gb_call *c)
 {
-    static const char page[] = "Internal Server Error\n";
-    struct gb_exchange *x = c->exchange;
-    struct gb_sending whole = {.piece = {.data = page, .size = sizeof page - 1, .last = true}};
-    gb_head_reset(&x->head);
-    x->head.status = 500;
-    x->body_sent = 0;
-    return gb_head_line(&x->head, "Content-Type", "text/plain; charset=utf-8", 25) && begin(c, &whole) &&
-           go_on(x, &whole);
+    struct gb_sending whole = {0};
+    return gb_send_page(c, 500, "Internal Server Error\n", &whole.piece) && begin(c, &whole) &&
+           go_on(c->exchange, &whole);
+}
+
+bool gb_send_message(const struct gb_call *c, PyObject *message)
+{
+    PyObject *sent = send(c->self, message);
+    gb_py.Py_DecRef(sent);
+    return sent != NULL;
 }
 
 // ---- The awaitable.
@@ -474,5 +512,5 @@ bool gb_send_prepare(void)
     };
     type = gb_python_type("gobridge.Send", sizeof(struct gb_sending), slots);
     done = type != NULL ? gb_py.PyType_GenericAlloc(type, 0) : NULL;
-    return done != NULL && gb_message_prepare();
+    return done != NULL && gb_message_prepare() && gb_websocket_message_prepare();
 }

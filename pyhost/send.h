@@ -3,6 +3,7 @@
 #define GB_SEND_H
 
 #include "call.h"
+#include "message.h"
 
 // Makes the types. False with the exception set.
 bool gb_send_prepare(void);
@@ -16,8 +17,16 @@ void gb_send_news(struct gb_call *c);
 // Drops what waits for room: the answer is to be cut.
 void gb_send_drop(struct gb_call *c);
 
-// Writes a whole answer of status 500. Nothing of another one is in the pipe. False if
-// that fails, maybe with an exception set.
+// Makes a whole answer of ours, head and body: *piece, which the caller sends. `text` is a
+// constant. False with the exception set.
+bool gb_send_page(struct gb_call *c, unsigned status, const char *text, struct gb_piece *piece);
+
+// Writes an answer of status 500. Nothing of another one is in the pipe. False if that fails,
+// maybe with an exception set.
 bool gb_send_500(struct gb_call *c);
+
+// Sends a message as the application would that does not wait for it. False with the exception
+// set.
+bool gb_send_message(const struct gb_call *c, PyObject *message);
 
 #endif

@@ -28,15 +28,28 @@ class DoubleCallable:
         return self.application(scope)(receive, send)
 
 
+def as_websocket(scope):
+    """Make the scope of a WebSocket's handshake out of that of its request."""
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] in ("https", "wss") else "ws"
+    del scope["method"]
+    lists = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
+    scope["subprotocols"] = [each for each in (item.strip() for item in ",".join(lists).split(",")) if each]
+    scope["extensions"] = {"websocket.http.response": {}}
+
+
 def is_disconnect(exception):
-    """Is this, or what it came from, the OSError that a send after the client's leaving raises?"""
+    """Does it come from what the application was told: that its client has left?
+
+    That is the OSError of a send, or what frameworks make of websocket.disconnect.
+    """
     seen, todo = set(), [exception]
     while todo:
         one = todo.pop()
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, OSError):
+        if isinstance(one, OSError) or type(one).__name__ == "WebSocketDisconnect":
             return True
         todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
     return False

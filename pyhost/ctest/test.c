@@ -9,6 +9,7 @@
 #include "../file.h"
 #include "../spin.h"
 #include "front.h"
+#include "test_incoming.h"
 #include "test_spool.h"
 
 #include <errno.h>
@@ -647,5 +648,9 @@ int main(void)
     RUN(a_file_is_passed_for_the_claim_that_runs);
     RUN(a_body_in_a_file_is_read_to_its_end);
     RUN(a_body_whose_file_does_not_come_ends_the_wait);
+    RUN(messages_are_put_together);
+    RUN(messages_end_with_a_close_or_the_client);
+    RUN(records_that_make_no_sense_are_told);
+    RUN(who_waits_for_messages_gets_news);
     return 0;
 }
