@@ -4,12 +4,11 @@ A page is a WSGI application under its function's name. What it is asked with, i
 QUERY_STRING, is also the name of its notes and of its gate, so that checks do not meet.
 """
 
-import collections
 import threading
 
 PAGES = {}
-NOTES = collections.defaultdict(list)
-GATES = collections.defaultdict(threading.Event)
+NOTES = {}
+GATES = {}
 PATIENCE = 120  # seconds after which whoever should have opened a gate has failed
 
 
@@ -18,13 +17,25 @@ def page(function):
     return function
 
 
+# Two threads may be the first to ask for the same one: setdefault has them share it, which a
+# defaultdict does not. There each may make one, and one of them would wait at a gate of its own.
+
+
+def notes_of(name):
+    return NOTES.setdefault(name, [])
+
+
+def gate(name):
+    return GATES.setdefault(name, threading.Event())
+
+
 def note(environ, text):
-    NOTES[environ["QUERY_STRING"]].append(text)
+    notes_of(environ["QUERY_STRING"]).append(text)
 
 
 def wait(name):
     """Wait until the page open is asked for the gate."""
-    if not GATES[name].wait(PATIENCE):
+    if not gate(name).wait(PATIENCE):
         raise TimeoutError(name)
 
 
@@ -35,12 +46,12 @@ def answer(start_response, text, status="200 OK", headers=()):
 
 @page
 def notes(environ, start_response):
-    return answer(start_response, "".join(text + "\n" for text in NOTES[environ["QUERY_STRING"]]))
+    return answer(start_response, "".join(text + "\n" for text in notes_of(environ["QUERY_STRING"])))
 
 
 @page
 def open(environ, start_response):
-    GATES[environ["QUERY_STRING"]].set()
+    gate(environ["QUERY_STRING"]).set()
     return answer(start_response, "open")
 
 

@@ -9,7 +9,7 @@ import sys
 import urllib.parse
 from wsgiref.validate import validator
 
-from common import NOTES
+from common import notes_of
 
 TEXT = [("Content-Type", "text/plain")]
 
@@ -24,7 +24,7 @@ class Closed:
         return iter(self.pieces)
 
     def close(self):
-        NOTES["validated"].append(self.name)
+        notes_of("validated").append(self.name)
 
 
 def hello(environ, start_response):
