@@ -131,6 +131,10 @@ storm-short:
 	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 5s $(LAST)"
 	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"
 
+.PHONY: slow-clients
+slow-clients: setup build ## 2,000 clients that send or take a byte a second, and what they cost the others
+	go run ./tests/slow $(LAST)
+
 .PHONY: preload-figures
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
 	go run ./tests/preload
