@@ -96,7 +96,9 @@ func visitPages(v *visitor, f *framework, content []byte) {
 	v.mustShow(v.post("/form", url.Values{"name": {name}}), hello)
 
 	told := fmt.Sprintf("random.bin %d %x", len(content), sha256.Sum256(content))
-	v.mustShow(v.post("/upload", nil, file{"file", "random.bin", "application/octet-stream", content}), told)
+	upload := file{"file", "random.bin", "application/octet-stream", content}
+	v.mustShow(v.post("/upload", nil, upload), told)
+	v.mustShow(v.postChunked("/upload", nil, upload), told)
 
 	mustBeSame(v, "GET /file", []byte(v.see("/file").body), content)
 	if p := v.get("/nowhere"); p.status != http.StatusNotFound {

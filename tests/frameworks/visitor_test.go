@@ -107,8 +107,21 @@ func (v *visitor) post(path string, fields url.Values, files ...file) page {
 	if len(files) == 0 {
 		return v.do("POST", path, "application/x-www-form-urlencoded", strings.NewReader(fields.Encode()))
 	}
-	var body bytes.Buffer
-	parts := multipart.NewWriter(&body)
+	kind, body := v.multipart(fields, files)
+	return v.do("POST", path, kind, body)
+}
+
+// postChunked does the same without saying how much it is.
+func (v *visitor) postChunked(path string, fields url.Values, files ...file) page {
+	v.Helper()
+	kind, body := v.multipart(fields, files)
+	return v.do("POST", path, kind, struct{ io.Reader }{body}) // of which net/http knows no length
+}
+
+func (v *visitor) multipart(fields url.Values, files []file) (kind string, body *bytes.Buffer) {
+	v.Helper()
+	body = new(bytes.Buffer)
+	parts := multipart.NewWriter(body)
 	for name, values := range fields {
 		for _, value := range values {
 			must(v, parts.WriteField(name, value))
@@ -125,7 +138,7 @@ func (v *visitor) post(path string, fields url.Values, files ...file) page {
 		must(v, err)
 	}
 	must(v, parts.Close())
-	return v.do("POST", path, parts.FormDataContentType(), &body)
+	return parts.FormDataContentType(), body
 }
 
 // submit fills in the form on a page and sends it there; what is hidden in the form goes
