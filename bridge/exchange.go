@@ -55,6 +55,10 @@ type Exchange struct {
 	socket  socket
 }
 
+// keepHead is how much memory for a head an exchange keeps for its next request: that of a
+// long one would stay with every exchange that has ever had one.
+const keepHead = 8 << 10
+
 // fill takes a free stream for x and writes the head into it.
 func (x *Exchange) fill(r *run) {
 	p := x.port
@@ -225,6 +229,9 @@ func (x *Exchange) Leave() {
 	x.narrow()
 	x.port, x.run, x.client = nil, nil, nil
 	x.head = nil
+	if cap(x.kept) > keepHead {
+		x.kept = nil
+	}
 	x.in.release()
 	x.body.drop()
 	x.socket = socket{}

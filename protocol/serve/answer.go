@@ -28,7 +28,7 @@ func (c *conn) write() {
 		return
 	}
 	for n := 0; ; n++ {
-		if len(w.pending) > 0 && !c.send(w.pending) {
+		if len(w.pending) > 0 && !c.send(w.pending) || c.phase == taking {
 			return
 		}
 		if w.over {

@@ -211,20 +211,38 @@ func TestUnreadBodies(t *testing.T) {
 				c.wantEnd()
 			})
 		}
-		// The head was out before anybody could know: then the promise is kept.
-		for name, framed := range map[string]string{"large": fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body), "chunked": chunks + "\r\n\r\n" + body} {
+		// The head was out before anybody could know how much would be left.
+		counted := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
+		some := string(chunked(pattern(100_000), 5000))
+		for name, test := range map[string]struct {
+			framed string
+			ends   bool
+		}{
+			"some":         {counted(some), false},
+			"some chunked": {chunks + "\r\n\r\n" + some, false},
+			"large":        {counted(body), true},
+			"chunked":      {chunks + "\r\n\r\n" + body, true},
+		} {
 			t.Run(name+" behind a head", func(t *testing.T) {
 				c := s.dial(t)
-				head, rest, _ := strings.Cut(framed, "\r\n\r\n")
+				head, rest, _ := strings.Cut(test.framed, "\r\n\r\n")
 				for range 2 {
 					c.send("POST /early HTTP/1.1\r\nHost: x\r\n" + head + "\r\n\r\n")
 					r, err := http.ReadResponse(c.r, nil)
 					if err != nil || r.Close {
 						t.Fatalf("got %v, close %v", err, r.Close)
 					}
-					c.sending(rest + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+					sent := c.sending(rest + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
 					if got, err := io.ReadAll(r.Body); err != nil || string(got) != "no" {
 						t.Fatalf("got %q, %v", got, err)
+					}
+					if test.ends { // and nothing is lost by a reset
+						if err := <-sent; err != nil {
+							t.Fatalf("the client could not send its body: %v", err)
+						}
+						c.finish()
+						c.wantEnd()
+						return
 					}
 					c.want("GET", 200, "hello")
 				}

@@ -56,7 +56,7 @@ type conn struct {
 	writeBy int64 // when it must have taken some of what is sent to it
 	unacked int64 // bytes that the kernel had for it when that was set
 
-	skip int64 // bytes that may still be thrown away, while it lingers
+	skip int64 // bytes that may still be thrown away, while it skips a body or lingers
 	kept buffer
 	work *work
 	peer bridge.Peer

@@ -25,13 +25,30 @@ func (c *conn) finish() {
 	}
 }
 
-// skipBody throws away the rest of a body that the application has not read, however much
-// it is: the client was told that the connection stays, so its next request may stand
-// behind the body.
+// skipBody throws away the rest of a body that the application has not read, so that the
+// connection can be used again. When that is more than Settings.UnreadSize the connection
+// ends, although the head of the answer, which went out before anybody could know, has not
+// said so: a server may close a connection at any time (RFC 9112 section 9.5), and gigabytes
+// that nobody wants cost more than a new one.
 func (c *conn) skipBody() {
-	c.phase, c.work.full = skipping, false
-	c.setRead(c.r.after(c.r.server.settings.BodyTime))
+	w, s := c.work, &c.r.server.settings
+	if w.body == bodyCounted && w.left > s.UnreadSize {
+		c.last()
+		return
+	}
+	c.phase, w.full, c.skip = skipping, false, s.UnreadSize
+	c.setRead(c.r.after(s.BodyTime))
 	c.next()
+}
+
+// skipped is told how many bytes of such a body, with their framing, were thrown away.
+func (c *conn) skipped(n int) {
+	switch c.skip -= int64(n); {
+	case c.work.body == bodyWhole:
+		c.rest()
+	case c.skip < 0:
+		c.last()
+	}
 }
 
 // rest makes the connection idle.

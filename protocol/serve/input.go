@@ -165,8 +165,8 @@ func (c *conn) use(b []byte) (taken int) {
 		case taking:
 			n = c.useBody(b[taken:])
 		case skipping:
-			if n = c.useBody(b[taken:]); c.phase == skipping && c.work.body == bodyWhole {
-				c.rest()
+			if n = c.useBody(b[taken:]); c.phase == skipping {
+				c.skipped(n)
 			}
 		case lingering:
 			n = len(b) - taken

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gobridge/bridge"
+	"gobridge/protocol/http1"
 )
 
 // A body can be taken in before a worker is given its request, so that a client that sends
@@ -13,8 +14,9 @@ import (
 // to Settings.Buffer of them, and a longer body goes to a file, a part at a time, written by
 // the senders, for a disk may be slow. The worker reads it from there itself.
 //
-// A request with Expect is not taken in: its client wants to hear first whether the
-// application wants its body.
+// A counted body that waits for 100 (Continue) is not taken in: its client wants to hear
+// first whether the application wants it. A chunked one is, and 100 is sent for it at once:
+// most applications take a body without a length for none, so nobody would ask for it.
 
 // intake is a body as far as it has been taken in and not given away. The buffers are the
 // reactor's.
@@ -37,14 +39,15 @@ type intake struct {
 // bytes already.
 func (c *conn) takesIn(q *bridge.Request, behind int) bool {
 	w := c.work
-	if w.body == bodyWhole || c.r.server.settings.Buffer <= 0 || q.Expect || !c.r.port.Holds() {
+	if w.body == bodyWhole || c.r.server.settings.Buffer <= 0 || !c.r.port.Holds() {
 		return false
 	}
-	return w.body == bodyChunked || w.left > int64(behind)
+	return w.body == bodyChunked || w.left > int64(behind) && !q.Expect
 }
 
-// take begins to take in a body. It reports false when the request was refused.
-func (c *conn) take(q *bridge.Request) bool {
+// take begins to take in a body. It reports false when the request was refused, or its
+// client is gone.
+func (c *conn) take(q *bridge.Request, behind int) bool {
 	w := c.work
 	if !c.r.port.Hold(w.x, q, c) {
 		c.refuse(crowded)
@@ -52,6 +55,12 @@ func (c *conn) take(q *bridge.Request) bool {
 	}
 	w.held, w.intake = true, &intake{spool: c.r.server.settings.Spool, conn: c, base: c.r, whole: q.BodyLength}
 	c.phase = taking
+	if w.expect && behind == 0 {
+		if c.send([]byte(http1.Continue)); c.phase == closed {
+			return false
+		}
+	}
+	w.expect = false
 	c.awaitBody()
 	return true
 }
@@ -133,7 +142,9 @@ func (c *conn) submit() {
 		length = in.size
 	}
 	if in.file != nil {
-		file, w.charged = in.file.take()
+		var charged int64
+		file, charged = in.file.take()
+		w.charged += charged
 	}
 	c.phase = serving
 	w.held, w.begun = false, true

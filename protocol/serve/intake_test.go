@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gobridge/protocol/http1"
 )
 
 // buffered has a server take bodies in: up to 32 KiB of each in memory, the rest in a file.
@@ -38,13 +40,15 @@ func (s *testServer) quick(t *testing.T) {
 // idle waits until nothing is held, stored or counted any more.
 func (s *testServer) idle(t *testing.T) {
 	t.Helper()
-	eventually(t, "that nothing is held", func() bool {
-		held := int64(0)
-		for _, p := range s.ports {
-			held += p.held.Load()
-		}
-		return held == 0 && s.budget.used.Load() == 0
-	})
+	eventually(t, "that nothing is held", func() bool { return s.held() == 0 && s.budget.used.Load() == 0 })
+}
+
+// held is how many requests no worker knows of yet.
+func (s *testServer) held() (n int64) {
+	for _, p := range s.ports {
+		n += p.held.Load()
+	}
+	return n
 }
 
 // Bodies of every size, in one piece and in several, come whole to the application; the long
@@ -117,6 +121,43 @@ func TestSlowBodyBothersNobody(t *testing.T) {
 		}
 		s.idle(t)
 	})
+}
+
+// A client that waits for 100 (Continue) before a chunked body gets it at once, and a worker
+// the request with the whole body; of a counted one the application decides.
+func TestContinueOfABodyThatIsTakenIn(t *testing.T) {
+	s := start(t, 1, demo, buffered(t))
+	const head = "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	body := pattern(100_000)
+	c := s.dial(t)
+	for i := range 2 {
+		c.send(head + "Transfer-Encoding: chunked\r\n\r\n")
+		line := make([]byte, len(http1.Continue))
+		if _, err := io.ReadFull(c.r, line); err != nil || string(line) != string(http1.Continue) {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		if s.begun() != int64(2*i) {
+			t.Errorf("%d requests were begun", s.begun())
+		}
+		c.send(string(chunked(body, 5000)))
+		c.want("POST", 200, string(body))
+		c.send(head + "Transfer-Encoding: chunked\r\n\r\n" + string(chunked(body, 5000))) // it did not wait
+		c.want("POST", 200, string(body))
+	}
+	c.send(head + "Content-Length: 3\r\n\r\n")
+	eventually(t, "the application to be asked", func() bool { return s.begun() == 5 })
+	c.send("abc")
+	if line, err := c.r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	if _, err := c.r.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	c.want("POST", 200, "abc")
+	leaves := s.dial(t)
+	leaves.send(head + "Transfer-Encoding: chunked\r\n\r\n")
+	leaves.reset()
+	s.idle(t)
 }
 
 // Without a place for files the application is given what memory holds, and the rest as it
@@ -215,6 +256,29 @@ func TestMemoryBudget(t *testing.T) {
 		c.send("TP/1.1\r\nHost: x\r\n\r\n")
 		c.want("GET", 200, "hello")
 	}
+	s.idle(t)
+}
+
+// A long head counts for as long as its request: the bridge keeps it until the body is here.
+func TestLongHeadsCount(t *testing.T) {
+	s := start(t, 1, demo, buffered(t, func(s *Settings) { s.Memory = 38_000 }))
+	begin := "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nA: " + strings.Repeat("a", 10_000) + "\r\n\r\n"
+	var waiting []*client
+	for n := range 3 {
+		c := s.dial(t)
+		c.send(begin)
+		eventually(t, "the head", func() bool { return s.budget.used.Load() > int64((n+1)*10_000) && s.held() == int64(n+1) })
+		waiting = append(waiting, c)
+	}
+	c := s.dial(t)
+	c.send(begin)
+	c.want("POST", 503, "*")
+	s.quick(t)
+	waiting[0].reset()
+	waiting[1].reset()
+	eventually(t, "room", func() bool { return s.budget.used.Load() < 20_000 })
+	waiting[2].send("abc")
+	waiting[2].want("POST", 200, "abc")
 	s.idle(t)
 }
 

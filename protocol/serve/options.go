@@ -38,7 +38,7 @@ type Settings struct {
 	Spool  *Spool // for longer ones; nil: the rest of them is not taken in
 	Memory int64  // bytes, of all that clients have sent and nobody has taken yet; 0: no limit
 
-	UnreadSize int64 // bytes of an unread body that are thrown away so that the connection can be used again, if its length is known
+	UnreadSize int64 // bytes of an unread body that are thrown away so that the connection can be used again
 	LingerSize int64 // bytes that are read and thrown away after a last answer
 
 	RetryAfter time.Duration // said by 503 when a request waited too long for a worker

@@ -26,7 +26,7 @@ type progress struct {
 	peer    *bridge.Peer // between whom it is; nil until its head is whole
 	held    bool         // the exchange is held: a worker is given it when its body is here
 	begun   bool         // the exchange has been begun and not been left
-	charged int64        // what a body's file has taken of the memory budget
+	charged int64        // what a long head and a body's file have taken of the memory budget
 	intake  *intake      // what of the body is taken in, and not given to the exchange yet
 	expect  bool         // the client waits for 100 (Continue)
 	full    bool         // the application has no room for body bytes at the moment
@@ -115,15 +115,19 @@ func (c *conn) useHead(b []byte) int {
 		}
 		return 0
 	}
-	if !c.begin(len(b) - n) {
+	if !c.begin(n, len(b)-n) {
 		return len(b)
 	}
 	return n
 }
 
-// begin hands a request to the bridge, or takes its body in first. Behind its head lie as
-// many bytes already. It reports false when it was refused instead.
-func (c *conn) begin(behind int) bool {
+// longHead is so many bytes that a head counts in the memory budget, for the bridge may have
+// to keep it: until the body is here, or as long as the request waits in the line.
+const longHead = smallBuffer
+
+// begin hands a request to the bridge, or takes its body in first. Its head has so many
+// bytes, and behind it lie as many already. It reports false when it was refused instead.
+func (c *conn) begin(head, behind int) bool {
 	w, r := c.work, c.r
 	q := &w.parser.Request
 	s := &r.server.settings
@@ -145,8 +149,15 @@ func (c *conn) begin(behind int) bool {
 		c.refuse(bodyTooLarge)
 		return false
 	}
+	if head > longHead {
+		if !r.server.budget.take(int64(head)) {
+			c.refuse(memoryShort)
+			return false
+		}
+		w.charged = int64(head)
+	}
 	if c.takesIn(q, behind) {
-		return c.take(q)
+		return c.take(q, behind)
 	}
 	if !r.port.Begin(w.x, q, c) {
 		c.refuse(crowded)

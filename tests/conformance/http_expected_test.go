@@ -61,8 +61,11 @@ var connections = []check[fronts]{
 		c.end(t)
 	}},
 	{"100 is sent when the application first reads, and once", func(t *testing.T, f fronts) {
-		for _, coding := range []struct{ field, wire string }{{"Content-Length: 3\n", "abc"}, {"Transfer-Encoding: chunked\n", "3\r\nabc\r\n0\r\n\r\n"}} {
-			c := dial(t, f.usual.Server)
+		for _, coding := range []struct {
+			s           *front
+			field, wire string
+		}{{f.usual, "Content-Length: 3\n", "abc"}, {f.streams, "Content-Length: 3\n", "abc"}, {f.streams, "Transfer-Encoding: chunked\n", "3\r\nabc\r\n0\r\n\r\n"}} {
+			c := dial(t, coding.s.Server)
 			c.write(t, post("/echo", "", "Expect: 100-continue\n", coding.field))
 			if a, err := c.head(); err != nil || a.status != 100 || a.version != "HTTP/1.1" || len(a.fields) > 0 {
 				t.Errorf("before the body: %v, %v", a, err)
@@ -72,6 +75,21 @@ var connections = []check[fronts]{
 				t.Errorf("%v", a)
 			}
 			c.ask(t, get("/hello"), 200)
+		}
+	}},
+	{"100 is sent at once for a chunked body that is taken in, and the application has its length", func(t *testing.T, f fronts) {
+		c := dial(t, f.usual.Server)
+		for range 2 {
+			c.write(t, post("/", "", "Expect: 100-continue\nTransfer-Encoding: chunked\n"))
+			if a, err := c.head(); err != nil || a.status != 100 || len(a.fields) > 0 {
+				t.Errorf("before the body: %v, %v", a, err)
+			}
+			c.write(t, "3\r\nabc\r\n0\r\n\r\n")
+			a := c.receive(t, "POST")
+			wantVariables(t, a, "CONTENT_LENGTH 3", "HTTP_TRANSFER_ENCODING missing")
+			if len(a.early) > 0 {
+				t.Errorf("%v, behind %v", a, a.early)
+			}
 		}
 	}},
 	{"no 100 when the application does not read, and the connection ends", func(t *testing.T, f fronts) {
@@ -122,7 +140,7 @@ var connections = []check[fronts]{
 			if err := <-sent; err != nil {
 				t.Errorf("sending: %v", err)
 			}
-			if a := c.receive(t, "POST"); a.status != 200 || a.body != "hello" || a.get("Connection") != "close" {
+			if a := c.receive(t, "POST"); a.status != 200 || a.body != "hello" {
 				t.Errorf("%v", a)
 			}
 			c.closeWrite(t)

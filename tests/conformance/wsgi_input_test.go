@@ -104,7 +104,9 @@ func continueIsSent(t *testing.T, w *wsgi) {
 				t.Errorf("%s: %v", coding.field, a)
 			}
 		}
-		c.send(t, "POST /hello HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\n\r\n", coding.field)
+		// Where bodies are taken in first, a chunked one is asked for at once.
+		c = dial(t, w.processes)
+		c.send(t, "POST /shop/hello HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\n\r\n", coding.field)
 		if a := c.receive(t, "POST"); a.body != "hello" || len(a.early) > 0 {
 			t.Errorf("an application that does not read its body: %v", a)
 		}
@@ -148,13 +150,8 @@ func unreadIsDrained(t *testing.T, w *wsgi) {
 			t.Errorf("with a long body unread: %v", a)
 		}
 		close(answered)
-		// The head may have gone out before the application was through, and then it promises that the
-		// connection stays: the promise is kept, and all of the body thrown away.
-		closes := a.get("Connection") == "close"
-		if err := <-sent; closes != (err != nil) {
-			t.Errorf("the connection is said to close: %t, and the rest of a long body: %v", closes, err)
-		} else if errors.Is(err, syscall.ETIMEDOUT) {
-			t.Error(err)
+		if err := <-sent; err == nil || errors.Is(err, syscall.ETIMEDOUT) {
+			t.Errorf("all of a long body was taken that nobody reads, or nothing more of it: %v", err)
 		}
 		c.Close()
 	}
