@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +201,58 @@ func TestEvidence(t *testing.T) {
 		}
 		if got := e.take(); got != c.want {
 			t.Errorf("of %.100q it takes %.100q", c.written, got)
+		}
+	}
+}
+
+// A template that dies when it is to fork is not waited for, though a process that it has left
+// behind has its socket; what it has said before counts.
+func TestTemplateDiesInSpawn(t *testing.T) {
+	b, _ := newTestBridge(t, config(1, 1))
+	for _, when := range []string{"before", "asked", "answered"} {
+		ours, theirs, err := pyhost.SocketPair()
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(err)
+		defer theirs.Close() // as the heir's
+		must(unix.SetNonblock(ours, true))
+		process := exec.Command("/bin/sleep", "600")
+		must(process.Start())
+		defer process.Wait()
+		pidfd, err := unix.PidfdOpen(process.Process.Pid, unix.PIDFD_NONBLOCK)
+		must(err)
+		w := &worker{control: os.NewFile(uintptr(ours), "template"), pidfd: os.NewFile(uintptr(pidfd), "pidfd")}
+		defer w.control.Close()
+		defer w.pidfd.Close()
+		if when == "before" {
+			must(process.Process.Kill())
+			w.hushWhenDead()
+		} else {
+			go w.hushWhenDead()
+		}
+		go func() {
+			asked, fds, err := pyhost.Receive(int(theirs.Fd()), make([]byte, pyhost.MaxMessage))
+			closeAll(fds)
+			if err == nil && when == "answered" {
+				err = pyhost.Send(int(theirs.Fd()), &pyhost.Message{Kind: pyhost.MsgSpawned, A: asked.A})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			process.Process.Kill()
+		}()
+		made := template{gen: b.dispatch.gen, process: w}
+		began := time.Now()
+		err = made.ask(&pyhost.Message{Kind: pyhost.MsgSpawn, A: 7}, int(theirs.Fd()))
+		if when == "answered" && err != nil || when != "answered" && (!errors.Is(err, errTemplateGone) || !strings.Contains(err.Error(), "it has died")) {
+			t.Errorf("%s: %v", when, err)
+		}
+		if took := time.Since(began); took > pyhost.SpawnLimit/2 {
+			t.Errorf("%s: it took %v", when, took)
 		}
 	}
 }

@@ -206,11 +206,7 @@ func (t *template) ask(spawn *pyhost.Message, socket int) error {
 	err := w.send(spawn, socket)
 	var answer pyhost.Message
 	if err == nil {
-		var fds []int
-		if err = w.control.SetReadDeadline(time.Now().Add(pyhost.SpawnLimit)); err == nil {
-			answer, fds, err = w.receive()
-			closeAll(fds)
-		}
+		answer, err = w.receiveUntil(time.Now().Add(pyhost.SpawnLimit))
 	}
 	switch {
 	case err == nil && answer.Kind == pyhost.MsgSpawned && answer.A == spawn.A:
@@ -219,8 +215,10 @@ func (t *template) ask(spawn *pyhost.Message, socket int) error {
 		return &StartError{Text: string(answer.Payload), Code: int(answer.B)}
 	case err == nil:
 		err = fmt.Errorf("it answered with message %d", answer.Kind)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = fmt.Errorf("it gave no answer within %v", pyhost.SpawnLimit)
+	case w.hasEnded():
+		err = errors.New("it has died")
+	case errors.Is(err, io.EOF):
+		err = fmt.Errorf("it gave no answer within %v, or has closed its socket", pyhost.SpawnLimit)
 	}
 	t.process = nil
 	t.gen.kill(w)

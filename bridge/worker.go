@@ -107,6 +107,23 @@ func (w *worker) receiveLeft() (m pyhost.Message, fds []int, err error) {
 	return m, fds, err
 }
 
+// receiveUntil waits for the next message until the deadline, or the death of a process for
+// which hushWhenDead waits, too. io.EOF: there is none.
+func (w *worker) receiveUntil(deadline time.Time) (m pyhost.Message, err error) {
+	if err := w.control.SetReadDeadline(deadline); err != nil {
+		return m, err
+	}
+	if w.hasEnded() { // then hush has come too early
+		w.hush()
+	}
+	m, fds, err := w.receive()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		m, fds, err = w.receiveLeft()
+	}
+	closeAll(fds)
+	return m, err
+}
+
 func (w *worker) send(m *pyhost.Message, fds ...int) error {
 	raw, err := w.control.SyscallConn()
 	if err != nil {
@@ -257,12 +274,23 @@ func (w *worker) hush() {
 // hushWhenDead waits for the death, and leaves it to wait to reap.
 func (w *worker) hushWhenDead() {
 	if raw, err := w.pidfd.SyscallConn(); err == nil {
-		_ = raw.Read(func(fd uintptr) bool { // it fails when the pidfd is closed: it was reaped
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
-		})
+		_ = raw.Read(pidfdEnded) // it fails when the pidfd is closed: it was reaped
 	}
 	w.hush()
+}
+
+// hasEnded says whether the process is dead, reaped or not.
+func (w *worker) hasEnded() (ended bool) {
+	raw, err := w.pidfd.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { ended = pidfdEnded(fd) })
+	}
+	return ended || err != nil
+}
+
+func pidfdEnded(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 }
 
 func (w *worker) close() {

@@ -1,9 +1,11 @@
 #include "spawn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,8 +49,14 @@ static void wait_for_other_parent(pid_t middle)
         nanosleep(&moment, NULL);
 }
 
+void gb_die_with_parent(bool die)
+{
+    prctl(PR_SET_PDEATHSIG, die ? SIGKILL : 0);
+}
+
 // In the middle process: forks the one that is to stay, and ends. That one says its name
-// before Python's hooks run: one that hangs there must be known, to be killed.
+// before Python's hooks run: one that hangs there must be known, to be killed. Without a front
+// to do that the kernel does; a front that was gone before has nobody take the HELLO.
 _Noreturn static void be_in_between(int control, int own, const struct gb_packet *request, gb_life *life)
 {
     pid_t middle = getpid();
@@ -56,6 +64,7 @@ _Noreturn static void be_in_between(int control, int own, const struct gb_packet
     if (last == 0) {
         close(control);
         wait_for_other_parent(middle);
+        gb_die_with_parent(true);
         gb_worker_hello(own, (uint32_t)request->message.a);
         gb_fork_born();
         life(own, request);

@@ -9,8 +9,8 @@
 #include "control.h"
 
 // What a forked process lives as; it does not return. The GIL is held, HELLO is said and
-// Python's hooks after a fork have run. `own` is its end of its control socket, `request` what
-// was asked for, without descriptors.
+// Python's hooks after a fork have run; it dies with the front. `own` is its end of its control
+// socket, `request` what was asked for, without descriptors.
 typedef void gb_life(int own, const struct gb_packet *request);
 
 // Forks a process that lives `life`, as the front has asked in a packet that brings the
@@ -21,6 +21,11 @@ void gb_spawn(int control, struct gb_packet *request, gb_life *life);
 // fork() with Python's hooks around it in the parent; the child calls gb_fork_born for its
 // own when it is to run Python. The GIL is held, in both. -1: errno says why.
 pid_t gb_fork(void);
+
+// Has the kernel kill this process when its parent dies, or not any more: while nobody
+// watches the control socket, because Python's hooks or the import may hang. It counts for
+// the calling thread, and no child inherits it.
+void gb_die_with_parent(bool die);
 
 // Runs Python's hooks in a child of gb_fork, or of that child's. They are the application's
 // and its libraries', too, and can hang. The GIL is held.

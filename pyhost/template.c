@@ -73,9 +73,11 @@ static bool has_ended(pid_t child)
 static const char *try_fork(void)
 {
     template.looking = true;
-    pid_t child = gb_fork();
+    pid_t own = getpid(), child = gb_fork();
     if (child == 0) {
-        gb_fork_born(); // as each worker will
+        gb_die_with_parent(true);
+        if (getppid() == own)
+            gb_fork_born(); // as each worker will
         _exit(0);
     }
     template.looking = false;

@@ -132,7 +132,10 @@ static const char *start_watcher(void)
                    pthread_attr_setstacksize(&attributes, WATCHER_STACK) == 0 &&
                    pthread_create(&thread, &attributes, watch, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return started ? NULL : "the watcher thread cannot be started";
+    if (!started)
+        return "the watcher thread cannot be started";
+    gb_die_with_parent(false); // the watcher sees to it
+    return NULL;
 }
 
 // ---- The setup.

@@ -220,13 +220,28 @@ func TestReloadThatLeavesAnHeir(t *testing.T) {
 }
 
 // TestStopWhileAForkHangs: in a worker of the next generation a library's handler hangs right
-// after the fork. The server knows it all the same, and ends.
+// after the fork. The server knows it all the same, and ends; nor does it stay when the server
+// was killed.
 func TestStopWhileAForkHangs(t *testing.T) {
-	c := startChanging(t, "--workers", "1", "--graceful-timeout", "1s")
-	c.write(t, "version", "hangs when born")
-	must(t, c.Signal(syscall.SIGHUP))
-	awaitNote(t, c.noted, "hangs")
-	must(t, c.Stop())
+	for name, end := range map[string]func(c *changing){
+		"stopped": func(c *changing) { must(t, c.Stop()) },
+		"killed":  func(c *changing) { c.Kill(); c.Wait() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startChanging(t, "--workers", "1", "--graceful-timeout", "1s")
+			c.write(t, "version", "hangs when born")
+			must(t, c.Signal(syscall.SIGHUP))
+			awaitNote(t, c.noted, "hangs")
+			tree := c.Tree()
+			end(c)
+			for _, pid := range tree {
+				if err := server.Await(func() bool { return !server.Running(pid) }); err != nil {
+					t.Errorf("of %v process %d stays", tree, pid)
+				}
+			}
+		})
+	}
 }
 
 // TestReloadWhileStopping: the server ends all the same, and the command says so.
