@@ -1,12 +1,17 @@
 package pyhost
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // FindOptions says which interpreter the user means. All may be empty.
@@ -14,6 +19,9 @@ type FindOptions struct {
 	Python string // a path, or a name on PATH
 	Venv   string // the folder of a virtual environment
 	Dir    string // the application's folder; empty: the current one
+
+	// Slow is told when the interpreter takes long to answer, and how long it may; nil: nobody is.
+	Slow func(path, why string, limit time.Duration)
 }
 
 // candidate is a file that may be the interpreter, and why it is looked at.
@@ -25,12 +33,15 @@ type candidate struct {
 // and returns what it says of itself. A candidate that was named (by option or
 // VIRTUAL_ENV) and does not work is an error, never passed over: the application
 // would run, but with other packages than its user thinks.
-func Find(o FindOptions) (*Interpreter, error) {
+func Find(ctx context.Context, o FindOptions) (*Interpreter, error) {
 	c, err := locate(o)
 	if err != nil {
 		return nil, err
 	}
-	i, err := ask(c.path)
+	if o.Slow != nil {
+		defer time.AfterFunc(slowAnswer, func() { o.Slow(c.path, c.why, askLimit) }).Stop()
+	}
+	i, err := ask(ctx, c.path)
 	if err != nil {
 		return nil, fmt.Errorf("%s (%s) %w", c.path, c.why, err)
 	}
@@ -55,7 +66,7 @@ func locate(o FindOptions) (candidate, error) {
 		return inVenv(active, "VIRTUAL_ENV", "activate an environment that exists, or unset VIRTUAL_ENV")
 	}
 	beside := filepath.Join(dir, ".venv")
-	if _, err := os.Stat(beside); err == nil {
+	if _, err := os.Stat(beside); err == nil || errors.Is(err, fs.ErrPermission) {
 		return inVenv(beside, ".venv beside the application", "create it anew: python3 -m venv --clear "+beside)
 	}
 	path, err := lookPath("python3")
@@ -98,6 +109,9 @@ func inVenv(venv, why, fix string) (candidate, error) {
 	if err != nil {
 		return candidate{}, fmt.Errorf("%s %s: %w", why, venv, err)
 	}
+	if err := mayUse(dir); err != nil {
+		return candidate{}, fmt.Errorf("%s: %w", why, err)
+	}
 	for _, name := range []string{"python", "python3"} {
 		path := filepath.Join(dir, "bin", name)
 		if _, err := os.Stat(path); err == nil {
@@ -105,6 +119,34 @@ func inVenv(venv, why, fix string) (candidate, error) {
 		}
 	}
 	return candidate{}, fmt.Errorf("%s: %s is no virtual environment, for it has no working bin/python: %s", why, venv, fix)
+}
+
+// mayUse returns an error when there is a part of the virtual environment that the user may
+// not read. An interpreter says nothing of it: it starts without the environment's packages.
+func mayUse(venv string) error {
+	const search = unix.R_OK | unix.X_OK
+	parts := []struct {
+		path string
+		mode uint32
+	}{{"", search}, {"pyvenv.cfg", unix.R_OK}, {"bin/python", unix.X_OK}, {"lib", search}, {"lib/python3*/site-packages", search}}
+	for _, part := range parts {
+		path := filepath.Join(venv, part.path)
+		if found, _ := filepath.Glob(path); len(found) > 0 { // the pattern is good
+			path = found[0]
+		}
+		if err := unix.Access(path, part.mode); errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("user %d may not use %s%s: give that user the right to (chmod, chown), or name another environment with --venv", os.Getuid(), path, leadsTo(path))
+		}
+	}
+	return nil
+}
+
+// leadsTo says where a link leads.
+func leadsTo(path string) string {
+	if to, err := os.Readlink(path); err == nil {
+		return ", which leads to " + to
+	}
+	return ""
 }
 
 func lookPath(name string) (string, error) {

@@ -1,13 +1,16 @@
 package pyhost
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // MachinePythons are the interpreters to test with: those whose environments the list in
@@ -97,7 +100,7 @@ func venv(t *testing.T, dir, python string) string {
 func TestFindEveryInterpreterOfThisMachine(t *testing.T) {
 	for _, python := range MachinePythons(t) {
 		t.Run(python, func(t *testing.T) {
-			i, err := Find(FindOptions{Python: python})
+			i, err := Find(t.Context(), FindOptions{Python: python})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +148,7 @@ func TestFindOrder(t *testing.T) {
 	expect := func(o FindOptions, why, prefix string) {
 		t.Helper()
 		o.Dir = app
-		i, err := Find(o)
+		i, err := Find(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +170,7 @@ func TestFindOrder(t *testing.T) {
 func TestFindFollowsWhatAWrapperReports(t *testing.T) {
 	python := aPython(t)
 	shim := script(t, filepath.Join(t.TempDir(), "python3"), "#!/bin/sh\necho a wrapper speaks\nexec "+python+` "$@"`+"\n")
-	i, err := Find(FindOptions{Python: shim})
+	i, err := Find(t.Context(), FindOptions{Python: shim})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +185,7 @@ func TestFindIsNotMisledByTheApplicationsModules(t *testing.T) {
 		script(t, filepath.Join(dir, name+".py"), "raise SystemExit('the application was imported')\n")
 	}
 	t.Chdir(dir)
-	if _, err := Find(FindOptions{Python: aPython(t)}); err != nil {
+	if _, err := Find(t.Context(), FindOptions{Python: aPython(t)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -219,6 +222,8 @@ func TestFindErrors(t *testing.T) {
 		{"empty .venv", FindOptions{Dir: filepath.Dir(broken)}, "", []string{".venv beside", "--clear " + broken}},
 		{"fails", FindOptions{Python: says("fails", "echo 'pyenv: version 3.99 is not installed' >&2; exit 1")}, "",
 			[]string{"does not run as a Python 3", "exit status 1", "version 3.99 is not installed"}},
+		{"quotes the error", FindOptions{Python: says("quotes", "echo 'a line\nModuleNotFoundError: No module named encodings\n\nCurrent thread\n  <no Python frame>' >&2; exit 1")}, "",
+			[]string{"exit status 1", `: "ModuleNotFoundError: No module named encodings"`}},
 		{"talks nonsense", FindOptions{Python: says("nonsense", "echo hello")}, "", []string{"does not describe itself", `"hello"`}},
 		{"PyPy", FindOptions{Python: says("pypy", `echo '{"implementation":"pypy","version":"3.10.14","major":3,"minor":10}'`)}, "",
 			[]string{"is pypy", "CPython"}},
@@ -227,7 +232,7 @@ func TestFindErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("VIRTUAL_ENV", c.active)
-			i, err := Find(c.o)
+			i, err := Find(t.Context(), c.o)
 			if err == nil {
 				t.Fatalf("found %+v", i)
 			}
@@ -240,10 +245,36 @@ func TestFindErrors(t *testing.T) {
 	}
 }
 
+// TestFindErrorsOfAHome: PYTHONHOME leads every interpreter astray, and none says so.
+func TestFindErrorsOfAHome(t *testing.T) {
+	python := aPython(t) // which would not run
+	t.Setenv("PYTHONHOME", "/no/such/home")
+	_, err := Find(t.Context(), FindOptions{Python: python})
+	if err == nil || !strings.Contains(err.Error(), "encodings") || !strings.Contains(err.Error(), "PYTHONHOME is set to /no/such/home") || strings.Contains(err.Error(), "no Python frame") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestFindWaits: who does not answer is named after a while, and not waited for longer than
+// the caller wants.
+func TestFindWaits(t *testing.T) {
+	t.Parallel()
+	python := script(t, filepath.Join(t.TempDir(), "python3"), "#!/bin/sh\nexec sleep 600\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	var told string
+	_, err := Find(ctx, FindOptions{Python: python, Slow: func(path, why string, limit time.Duration) {
+		told = fmt.Sprint(path, why, limit)
+		cancel()
+	}})
+	if err == nil || told != python+"--python1m0s" {
+		t.Errorf("%v, told %q", err, told)
+	}
+}
+
 func TestLibraryIsLookedForWhereTheBuildMayHaveIt(t *testing.T) {
 	real := ""
 	for _, python := range MachinePythons(t) {
-		if i, err := Find(FindOptions{Python: python}); err == nil && i.Library != "" {
+		if i, err := Find(t.Context(), FindOptions{Python: python}); err == nil && i.Library != "" {
 			real = i.Library
 		}
 	}

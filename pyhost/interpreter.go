@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,8 +36,12 @@ type Interpreter struct {
 const OldestMinor = 9
 
 // askLimit is how long an interpreter may take to describe itself: far more than
-// a cold start from a slow disk, and still an end for one that hangs.
-const askLimit = time.Minute
+// a cold start from a slow disk, and still an end for one that hangs. slowAnswer is
+// longer than it nearly always takes.
+const (
+	askLimit   = time.Minute
+	slowAnswer = 3 * time.Second
+)
 
 //go:embed probe.py
 var probe string
@@ -56,8 +61,8 @@ type answer struct {
 }
 
 // ask runs the interpreter once. Its errors continue a sentence whose subject is the path.
-func ask(path string) (*Interpreter, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+func ask(ctx context.Context, path string) (*Interpreter, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, path, "-c", probe)
@@ -67,7 +72,7 @@ func ask(path string) (*Interpreter, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("did not answer within %v: is it a Python interpreter?", askLimit)
 		}
-		return nil, fmt.Errorf("does not run as a Python 3 interpreter: %v%s", plain(err), quoteLast(stderr.String()))
+		return nil, fmt.Errorf("does not run as a Python 3 interpreter: %v%s%s", plain(err), quoteError(stderr.String()), blameHome())
 	}
 	a, err := parseAnswer(stdout.Bytes())
 	if err != nil {
@@ -185,12 +190,28 @@ func (i *Interpreter) noLibrary() error {
 	return errors.New(what + ": this build comes without it, so use --host interpreter")
 }
 
-// quoteLast is the last line a failed program wrote, to be put behind its error.
-func quoteLast(text string) string {
+// quoteError is the last line of what a failed program wrote that names an error, as
+// Python's do, or else the very last one; to be put behind its error.
+func quoteError(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	last := strings.TrimSpace(lines[len(lines)-1])
-	if last == "" {
+	last := lines[len(lines)-1]
+	for _, line := range slices.Backward(lines) {
+		if strings.Contains(line, "rror: ") {
+			last = line
+			break
+		}
+	}
+	if last = strings.TrimSpace(last); last == "" {
 		return ""
 	}
 	return fmt.Sprintf(": %q", last)
+}
+
+// blameHome names the variable with which an interpreter finds no library of its own, unless
+// it is meant for this very one.
+func blameHome() string {
+	if home := os.Getenv("PYTHONHOME"); home != "" {
+		return fmt.Sprintf(". PYTHONHOME is set to %s, where it looks for its library: unset that", home)
+	}
+	return ""
 }

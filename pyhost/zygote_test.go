@@ -38,7 +38,7 @@ func lastHost(t *testing.T, f func(t *testing.T, i *pyhost.Interpreter, h pyhost
 func inHosts(t *testing.T, paths []string, f func(t *testing.T, i *pyhost.Interpreter, h pyhost.Host)) {
 	hosted := 0
 	for _, path := range paths {
-		i, err := pyhost.Find(pyhost.FindOptions{Python: path})
+		i, err := pyhost.Find(t.Context(), pyhost.FindOptions{Python: path})
 		if err != nil {
 			t.Logf("not hosted: %v", err)
 			continue

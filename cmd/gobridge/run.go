@@ -62,6 +62,7 @@ func runCommand(c *cli.Context) error {
 	warnOfVariables(os.Environ(), log)
 	v := &service{settings: s, log: log, out: c.App.Writer, signals: catchSignals(), notify: newNotifier(log), phase: starting, began: time.Now()}
 	v.reloads, v.noReloads = context.WithCancelCause(context.Background())
+	go v.tellCount()
 	return v.run()
 }
 
@@ -91,7 +92,7 @@ func (v *service) run() error {
 		return err
 	}
 	v.access = file // the process's end closes it
-	if err := v.findPython(); err != nil {
+	if found, err := v.findPython(); err != nil || !found {
 		return err
 	}
 	// Before the application is imported: that may take long, and the mistake is at hand.
@@ -164,22 +165,43 @@ func (v *service) now() (phase, *bridge.Bridge) {
 	return v.phase, v.bridge
 }
 
-// findPython finds the interpreter and decides on its host.
-func (v *service) findPython() error {
-	s := v.settings
-	var err error
-	v.interpreter, err = pyhost.Find(pyhost.FindOptions{Python: s.python, Venv: s.venv, Dir: s.chdir})
-	if err == nil {
-		v.host, err = v.interpreter.Choose(pyhost.Host(s.host))
+// findPython finds the interpreter and decides on its host. A signal meanwhile ends the wait.
+func (v *service) findPython() (found bool, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- v.askPython(ctx) }()
+	select {
+	case err = <-done:
+	case sig := <-v.signals.stop:
+		v.log.Info().Msgf("%s before an interpreter was found: stopping", signalName(sig))
+		cancel()
+		<-done
+		return false, nil
 	}
 	if err != nil {
-		return &exitError{exitPython, err}
+		return false, &exitError{exitPython, err}
 	}
 	i := v.interpreter
 	v.log.Debug().Str("python", i.Path).Str("version", i.Version).Str("found", i.Why).Str("prefix", i.Prefix).
 		Str("libpython", i.Library).Bool("linked", i.Linked).Bool("free-threaded", i.NoGIL).Str("host", string(v.host)).Msg("python found")
-	return nil
+	return true, nil
 }
+
+func (v *service) askPython(ctx context.Context) (err error) {
+	s := v.settings
+	slow := func(path, why string, limit time.Duration) {
+		v.log.Warn().Msgf("waiting for %s (%s) to say which Python it is; after %v it is given up", path, why, limit)
+	}
+	v.interpreter, err = pyhost.Find(ctx, pyhost.FindOptions{Python: s.python, Venv: s.venv, Dir: s.chdir, Slow: slow})
+	if err == nil {
+		v.host, err = v.interpreter.Choose(pyhost.Host(s.host))
+	}
+	return err
+}
+
+// slowStart is after how long it is said what the start waits for.
+const slowStart = 10 * time.Second
 
 // startBridge has the workers import the application. A signal meanwhile ends the
 // wait: nothing is being served that would have to be finished.
@@ -194,6 +216,10 @@ func (v *service) startBridge() (started bool, err error) {
 		err    error
 	}
 	done := make(chan start, 1)
+	slow := time.AfterFunc(slowStart, func() {
+		v.log.Info().Msgf("no worker is ready after %v: Python is being started, or imports %s; a worker is given up after --start-timeout", slowStart, s.application)
+	})
+	defer slow.Stop()
 	go func() {
 		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,

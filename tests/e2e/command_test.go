@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,6 +84,26 @@ func TestMistakesInTheCommand(t *testing.T) {
 			mistake(t, server.Config{Application: c.application, Args: args}, c.code, c.text)
 		})
 	}
+}
+
+// TestForeignEnvironment: a virtual environment that the server's user may not read is not
+// taken for a broken one.
+func TestForeignEnvironment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	copyFile(t, root(t, "examples", "hello", "app.py"), filepath.Join(dir, "app.py"))
+	must(t, os.Mkdir(filepath.Join(dir, ".venv"), 0o700))
+	c := server.Config{Application: "app:application", Dir: dir, Binary: filepath.Join(dir, "gobridge")}
+	binary, err := os.ReadFile(root(t, "bin", "gobridge"))
+	must(t, err)
+	must(t, os.WriteFile(c.Binary, binary, 0o755))
+	if os.Getuid() == 0 {
+		c.User = 65534
+	} else {
+		must(t, os.Chmod(filepath.Join(dir, ".venv"), 0))
+	}
+	mistake(t, c, 5, ".venv beside the application", "may not use "+filepath.Join(dir, ".venv"), "--venv")
 }
 
 func TestAddressInUse(t *testing.T) {

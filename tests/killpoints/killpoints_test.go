@@ -59,7 +59,7 @@ func build(t *testing.T, root string) (gobridge, storm string) {
 // the interpreter can live in.
 func flavours(t *testing.T) (all []flavour) {
 	t.Helper()
-	i, err := pyhost.Find(pyhost.FindOptions{Python: python()})
+	i, err := pyhost.Find(t.Context(), pyhost.FindOptions{Python: python()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package pythons
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func Read(path string) (all []Python, err error) {
 		return nil, fmt.Errorf("no interpreters to test with (make setup brings this machine's, make test-all some more): %w", err)
 	}
 	for python := range strings.FieldsSeq(string(text)) {
-		about, err := pyhost.Find(pyhost.FindOptions{Python: python})
+		about, err := pyhost.Find(context.Background(), pyhost.FindOptions{Python: python})
 		if err != nil {
 			return nil, err
 		}
