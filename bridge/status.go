@@ -18,7 +18,15 @@ type GenerationStatus struct {
 	Number  int       // from 1
 	State   string    // starting, serving, draining
 	Since   time.Time // of the state
+	Preload PreloadStatus
 	Workers []WorkerStatus
+}
+
+// PreloadStatus says where a generation's workers come from.
+type PreloadStatus struct {
+	State  string // off: each imports the application itself; importing; on: they are forked from the template; gone: the next one that is needed makes another template
+	Pid    int    // of the template; 0: there is none
+	Reason string // why it is off, if that is not the setting
 }
 
 // WorkerStatus is one worker's, or that of the place where one is to be.
@@ -47,7 +55,7 @@ func (b *Bridge) Status() Status {
 func (g *generation) status() GenerationStatus {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	out := GenerationStatus{Number: g.number, State: string(g.phase), Since: g.since}
+	out := GenerationStatus{Number: g.number, State: string(g.phase), Since: g.since, Preload: g.preloadStatus()}
 	for _, s := range g.slots {
 		if s.role != resting {
 			out.Workers = append(out.Workers, g.workerStatus(s))
@@ -55,6 +63,23 @@ func (g *generation) status() GenerationStatus {
 	}
 	slices.SortStableFunc(out.Workers, func(a, b WorkerStatus) int { return cmp.Compare(a.Slot, b.Slot) })
 	return out
+}
+
+// preloadStatus is called with g.mu held.
+func (g *generation) preloadStatus() PreloadStatus {
+	t := &g.template
+	switch w := t.alive; {
+	case g.bridge.config.Preload == PreloadOff:
+		return PreloadStatus{State: "off"}
+	case t.refuse != "":
+		return PreloadStatus{State: "off", Reason: t.refuse}
+	case w == nil:
+		return PreloadStatus{State: "gone"}
+	case !w.imported:
+		return PreloadStatus{State: "importing", Pid: w.pid}
+	default:
+		return PreloadStatus{State: "on", Pid: w.pid}
+	}
 }
 
 func (g *generation) workerStatus(s *slot) WorkerStatus {

@@ -222,6 +222,34 @@ func TestClaimIsOneOnly(t *testing.T) {
 	}
 }
 
+// The same of a path that is named, on what a killed server has left there.
+func TestNamedClaimIsOneOnly(t *testing.T) {
+	path := socketPath(t)
+	for range 20 {
+		abandoned(t, path)
+		var wg sync.WaitGroup
+		servers := make([]*service, 4)
+		errs := make([]error, len(servers))
+		for i := range servers {
+			servers[i] = &service{settings: &settings{control: path}, log: zerolog.Nop()}
+			wg.Go(func() { errs[i] = servers[i].startControl() })
+		}
+		wg.Wait()
+		have := 0
+		for i, v := range servers {
+			if v.control != nil {
+				have++
+				v.control.close()
+			} else if !errors.Is(errs[i], errTaken) {
+				t.Errorf("one that does not have it says %v", errs[i])
+			}
+		}
+		if have != 1 {
+			t.Fatalf("%d servers have it", have)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	runtime := filepath.Dir(socketPath(t))
 	t.Setenv("XDG_RUNTIME_DIR", runtime)

@@ -45,6 +45,18 @@ func TestDocumentedOptionsExist(t *testing.T) {
 	}
 }
 
+// TestDecisionsAreListed wants each of them in the index, under its title.
+func TestDecisionsAreListed(t *testing.T) {
+	index := pages(t, "docs/decisions/README.md")["../../docs/decisions/README.md"]
+	for page, text := range pages(t, "docs/decisions/0*.md") {
+		title, _, _ := strings.Cut(text, "\n")
+		number, title, _ := strings.Cut(strings.TrimPrefix(title, "# "), ". ")
+		if row := fmt.Sprintf("| %s | [%s](%s) |\n", number, title, filepath.Base(page)); !strings.Contains(index, row) {
+			t.Errorf("docs/decisions/README.md lacks the row %s", row)
+		}
+	}
+}
+
 // pages are the texts of all files that the patterns match, each of which must match one.
 func pages(t *testing.T, patterns ...string) map[string]string {
 	t.Helper()

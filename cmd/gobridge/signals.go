@@ -14,6 +14,7 @@ type signals struct {
 	stop   chan os.Signal   // SIGTERM, SIGINT, SIGQUIT; SIGHUP, when it says that the terminal is gone
 	reload chan struct{}    // SIGHUP; several that come while one is looked at are one
 	usage  <-chan os.Signal // SIGUSR1
+	counts <-chan os.Signal // SIGTTIN, SIGTTOU
 }
 
 func catchSignals() *signals {
@@ -24,6 +25,7 @@ func catchSignals() *signals {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, unix.SIGHUP)
 	terminal := ownTerminal()
+	s.counts = countSignals(terminal)
 	go func() {
 		for sig := range hangups {
 			if terminal != nil && !isTerminal(terminal) { // who watched it is gone
@@ -37,6 +39,29 @@ func catchSignals() *signals {
 		}
 	}()
 	return s
+}
+
+// countSignals are SIGTTIN and SIGTTOU, at which gunicorn has one worker more or less. Their
+// default would stop the server, also when a terminal sends them to the jobs in its
+// background. There SIGTTOU is ignored, and with it by all that this process starts: one that
+// has a handler would come again and again for what the log writes to a terminal that is set
+// to tostop (termios(3)).
+func countSignals(terminal *os.File) <-chan os.Signal {
+	counts := make(chan os.Signal, 1)
+	signal.Notify(counts, unix.SIGTTIN)
+	if terminal == nil {
+		signal.Notify(counts, unix.SIGTTOU)
+	} else {
+		signal.Ignore(unix.SIGTTOU)
+	}
+	return counts
+}
+
+// tellCount says at such a signal that it does nothing, until the process ends.
+func (v *service) tellCount() {
+	for sig := range v.signals.counts {
+		v.log.Warn().Msgf("%s: the number of workers stays as it is; --workers sets it, at a start", signalName(sig))
+	}
 }
 
 // ownTerminal is the terminal that gobridge was started in, nil if there is none.

@@ -50,7 +50,14 @@ type generationStatus struct {
 	Number  int            `json:"number"`
 	State   string         `json:"state"`
 	Since   time.Time      `json:"since"`
+	Preload preloadStatus  `json:"preload"`
 	Workers []workerStatus `json:"workers"`
+}
+
+type preloadStatus struct {
+	State    string `json:"state"`    // off, importing, on, gone
+	Template int    `json:"template"` // its process; 0: there is none
+	Reason   string `json:"reason"`   // why it is off; "": so it is set
 }
 
 type workerStatus struct {
@@ -124,7 +131,7 @@ func (s *serverStatus) print(w io.Writer, now time.Time) error {
 	fmt.Fprintf(out, "gobridge %s, pid %d, Python %s (%s, %s host)\n", s.Version, s.Pid, s.Python, s.Interpreter, s.Host)
 	fmt.Fprintf(out, "%s, %s running, %d waiting\n", plural(s.Connections, "connection"), plural(s.Running, "request"), s.Waiting)
 	for _, g := range s.Generations {
-		fmt.Fprintf(out, "\ngeneration %d, %s for %v\n", g.Number, g.State, roughly(now.Sub(g.Since)))
+		fmt.Fprintf(out, "\ngeneration %d, %s for %v; %s\n", g.Number, g.State, roughly(now.Sub(g.Since)), g.Preload)
 		fmt.Fprintln(out, "worker\tpid\tstate\tfor\trunning\tfinished\tmemory\trenewals\tdeaths")
 		for _, worker := range g.Workers {
 			pid := "-"
@@ -147,6 +154,22 @@ func (s *serverStatus) print(w io.Writer, now time.Time) error {
 		fmt.Fprintf(out, "\nthe last reload failed, %v ago:\n%s\n", roughly(now.Sub(f.At)), strings.TrimRight(f.Text, "\n"))
 	}
 	return out.Flush()
+}
+
+// String says it for people.
+func (p preloadStatus) String() string {
+	switch p.State {
+	case "on":
+		return fmt.Sprintf("workers are forked from the template, pid %d", p.Template)
+	case "importing":
+		return fmt.Sprintf("the template imports the application, pid %d", p.Template)
+	case "gone":
+		return "there is no template at the moment"
+	}
+	if p.Reason != "" {
+		return "each worker imports the application itself: " + p.Reason
+	}
+	return "each worker imports the application itself"
 }
 
 // megabytes is a size as --max-worker-memory takes it.
@@ -189,7 +212,7 @@ func (v *service) status() *serverStatus {
 func (s *serverStatus) take(b bridge.Status) {
 	s.Running, s.Streams, s.Waiting = b.Stats.Running, b.Stats.Streams, b.Stats.Line
 	for _, g := range b.Generations {
-		one := generationStatus{Number: g.Number, State: g.State, Since: g.Since}
+		one := generationStatus{Number: g.Number, State: g.State, Since: g.Since, Preload: preloadStatus{g.Preload.State, g.Preload.Pid, g.Preload.Reason}}
 		for _, w := range g.Workers {
 			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory})
 		}

@@ -62,6 +62,10 @@ func TestDrainOfGroup(t *testing.T) {
 			must(t, err)
 		})
 	})
+	t.Run("a terminal in whose background it is", func(t *testing.T) {
+		_, terminal := openTerminal(t)
+		drains(t, server.Config{Terminal: terminal}, func(s *server.Server) { countsWorkers(t, s); must(t, s.Signal(syscall.SIGTERM)) })
+	})
 	t.Run("a terminal that goes away", func(t *testing.T) {
 		keyboard, terminal := openTerminal(t)
 		drains(t, server.Config{Terminal: terminal}, func(s *server.Server) {
@@ -69,6 +73,17 @@ func TestDrainOfGroup(t *testing.T) {
 			must(t, keyboard.Close())
 		})
 	})
+}
+
+// countsWorkers sends what stops a job by default, and has gunicorn count its workers.
+func countsWorkers(t *testing.T, s *server.Server) {
+	t.Helper()
+	for _, sig := range []syscall.Signal{syscall.SIGTTOU, syscall.SIGTTIN} {
+		must(t, s.Signal(sig))
+	}
+	if _, err := s.AwaitLog("SIGTTIN: the number of workers stays as it is"); err != nil {
+		t.Error(err)
+	}
 }
 
 // drains starts the server of a configuration and ends it by end while requests run and wait.
@@ -264,10 +279,16 @@ func TestSecondSignal(t *testing.T) {
 }
 
 // TestSecondSignalAmidExitHandlers: every request is answered, and the warning says once why
-// the exit handlers did not run to their end.
+// the exit handlers did not run to their end. Signals that other servers count their workers
+// by, before that, change nothing.
 func TestSecondSignalAmidExitHandlers(t *testing.T) {
 	noted, variable := notes(t)
 	s := start(t, server.Config{Application: "lingering:application", Env: []string{variable}, Args: []string{"--workers", "2"}})
+	mustGet(t, s, "/")
+	countsWorkers(t, s)
+	if _, err := s.AwaitLog("SIGTTOU: the number of workers stays as it is"); err != nil {
+		t.Error(err)
+	}
 	mustGet(t, s, "/")
 	must(t, s.Signal(syscall.SIGTERM))
 	awaitNote(t, noted, "lingering")
