@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gobridge/tests/server"
 )
 
@@ -47,6 +49,33 @@ func TestDescriptorsAreSpared(t *testing.T) {
 	if a := first.receive("GET"); a.status != 200 {
 		t.Errorf("a client among %s: %+v", m[1], a)
 	}
+}
+
+// TestNoDescriptors: when there is none left, those who are connected are served, those who are
+// not wait, and it is said why.
+func TestNoDescriptors(t *testing.T) {
+	t.Parallel()
+	s, _ := startBehaviour(t, "--workers", "1")
+	kept := connect(t, s)
+	ask := func(c *connection) answer {
+		c.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+		return c.receive("GET")
+	}
+	first := ask(kept)
+	back := limit(t, s.Pid(), unix.RLIMIT_NOFILE, firstFree(t, s.Pid()))
+	waits := connect(t, s)
+	waits.send(t, "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := s.AwaitLog("no connection can be accepted, because the process has no file descriptors left: raise its limit"); err != nil {
+		t.Error(err)
+	}
+	if a := ask(kept); a.status != 200 || a.body != first.body {
+		t.Errorf("a client that was there before: %+v", a)
+	}
+	back()
+	if a := waits.receive("GET"); a.status != 200 || a.body != first.body {
+		t.Errorf("one that came meanwhile: %+v, by worker %s before", a, first.body)
+	}
+	must(t, s.AtRest())
 }
 
 // TestFullOutput: standard output is a pipe that is full, with somebody who does not read.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -64,6 +65,76 @@ func TestWorkerIsKilledForMemory(t *testing.T) {
 		mustGet(t, s, "/pid")
 	}
 	must(t, s.AtRest())
+}
+
+// TestWorkerIsKilledByTheKernel does so where it may make a cgroup that limits memory: root may,
+// where the file system of cgroups is there to be written. Elsewhere TestWorkerIsKilledForMemory
+// shows what the front makes of the kernel's count.
+func TestWorkerIsKilledByTheKernel(t *testing.T) {
+	t.Parallel()
+	group, err := limitedGroup(t, 300<<20)
+	if err != nil {
+		t.Logf("no cgroup can be made here: %v", err)
+		return
+	}
+	noted, variable := notes(t)
+	s := start(t, server.Config{Env: []string{variable}, Args: []string{"--workers", "2"},
+		Command: []string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group, root(t, "bin", "gobridge"), "run", "behaviour:application"}})
+	if a := get(s, "/grow"); a.status != http.StatusBadGateway {
+		t.Errorf("the request that wants too much: %+v", a)
+	}
+	pid, err := strconv.Atoi(awaitNote(t, noted, "grow"))
+	must(t, err)
+	if _, err := s.AwaitLog(fmt.Sprintf(`worker %d was killed by SIGKILL, most likely by the kernel because the cgroup was out of its memory of 300 MiB.*another one takes its place.*GET /grow`, pid)); err != nil {
+		t.Error(err)
+	}
+	awaitWorkers(t, s, 2, pid)
+	for range 20 {
+		mustGet(t, s, "/pid")
+	}
+	must(t, s.AtRest())
+}
+
+// limitedGroup makes a cgroup of either version with so much memory below the test's own, or,
+// where that has processes and so can have none (cgroups(7)), beside it.
+func limitedGroup(t *testing.T, limit int) (dir string, err error) {
+	t.Helper()
+	own, err := os.ReadFile("/proc/self/cgroup")
+	must(t, err)
+	for line := range strings.Lines(string(own)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		files := map[string][]string{
+			"memory": {"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"},
+			"":       {"/sys/fs/cgroup", "memory.max", "memory.swap.max"},
+		}[parts[1]]
+		if files == nil {
+			continue
+		}
+		for _, above := range []string{parts[2], filepath.Dir(parts[2])} {
+			dir = filepath.Join(files[0], above, fmt.Sprintf("gobridge-test-%d", os.Getpid()))
+			if err = os.Mkdir(dir, 0o700); err != nil {
+				continue
+			}
+			t.Cleanup(func() { os.Remove(dir) }) // no process of the server is left in it
+			if err = setLimit(dir, files[1], limit); err == nil {
+				if err := setLimit(dir, files[2], limit); err != nil {
+					t.Logf("swap is not limited: %v", err)
+				}
+				return dir, nil
+			}
+		}
+	}
+	return "", err
+}
+
+// setLimit writes into a file that a file system of cgroups has made.
+func setLimit(dir, name string, limit int) error {
+	file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(file, limit)
+	return errors.Join(err, file.Close())
 }
 
 // TestFullLogDisk: the file system of the access log is full for a while.

@@ -68,6 +68,14 @@ def bequeath(seconds):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def grow(seconds):
+    """Take memory until there is no more, or the test has no more of it."""
+    kept = []
+    while len(kept) < 64:
+        kept.append(b"x" * (16 << 20))
+    return [b"1 GiB"]
+
+
 def fail(seconds):
     raise ValueError("failed on purpose")
 
