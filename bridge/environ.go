@@ -24,6 +24,9 @@ func appendEnviron(dst []byte, r *Request) []byte { return appendHead(dst, r, fa
 // appendHead does that. Of a body that is taken in first, the chunked coding is gone when
 // the application sees it, and so are the fields that tell of it (RFC 9112 section 7.1.3).
 func appendHead(dst []byte, r *Request, decoded bool) []byte {
+	if r.Gateway != nil {
+		return appendGateway(dst, r)
+	}
 	start, count := len(dst), 0
 	dst = append(dst, make([]byte, pyhost.RequestHeadSize)...)
 	put := func(name string, value []byte) {

@@ -77,6 +77,44 @@ func TestEnvironMounted(t *testing.T) {
 	}
 }
 
+// What a web server has taken apart stays as it is: paths are not decoded again, and each
+// variable of the site's is there.
+func TestEnvironOfGateways(t *testing.T) {
+	field := func(name, value string) Field { return Field{[]byte(name), []byte(value)} }
+	request := func() *Request {
+		return &Request{Method: []byte("GET"), Target: []byte("/a%2520b?c"), Path: []byte("/a%2520b"), Query: []byte("c"), BodyLength: 3,
+			Peer:   &Peer{RemoteAddr: "192.0.2.7", RemotePort: "5000", ServerName: "example.org", ServerPort: "443", Scheme: "https"},
+			Fields: []Field{field("X-A", "1"), field("COOKIE", "a"), field("X-A", "2"), field("COOKIE", "b"), field("Content-Length", "3")},
+			Gateway: &Gateway{Name: "uwsgi", Script: []byte("/s%41"), Info: []byte("/a%20b"), Protocol: []byte("HTTP/2.0"), RemoteAddr: []byte("unix:"),
+				Variables: []Field{field("REMOTE_USER", "x"), field("lower-Case", "y")}}}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*Request)
+		want   map[string]string
+	}{
+		{"as it came", func(*Request) {}, map[string]string{
+			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/s%41", "PATH_INFO": "/a%20b", "QUERY_STRING": "c", "REQUEST_URI": "/a%2520b?c",
+			"SERVER_PROTOCOL": "HTTP/2.0", "REMOTE_ADDR": "192.0.2.7", "REMOTE_PORT": "5000", "SERVER_NAME": "example.org", "SERVER_PORT": "443",
+			"wsgi.url_scheme": "https", "HTTPS": "on", "HTTP_X_A": "1, 2", "HTTP_COOKIE": "a; b", "CONTENT_LENGTH": "3", "REMOTE_USER": "x", "lower-Case": "y"}},
+		{"with a root", func(r *Request) { r.Root = "/a%20b" }, map[string]string{"SCRIPT_NAME": "/a b", "PATH_INFO": "/a%20b"}},
+		{"below a root", func(r *Request) { r.Root, r.Gateway.Info = "/sh%6Fp", []byte("/shop/x") }, map[string]string{"SCRIPT_NAME": "/shop", "PATH_INFO": "/x"}},
+		{"beside a root", func(r *Request) { r.Root, r.Gateway.Info = "/shop", []byte("/shopping") }, map[string]string{"SCRIPT_NAME": "/shop", "PATH_INFO": "/shopping"}},
+		{"no address", func(r *Request) { r.Peer.RemoteAddr = "" }, map[string]string{"REMOTE_ADDR": "unix:"}},
+		{"an id", func(r *Request) { r.ID = []byte("abc") }, map[string]string{"gobridge.request_id": "abc"}},
+		{"http", func(r *Request) { r.Peer.Scheme = "http" }, map[string]string{"wsgi.url_scheme": "http", "HTTPS": ""}},
+	} {
+		r := request()
+		c.change(r)
+		got := environOf(t, r)
+		for name, want := range c.want {
+			if got[name] != want {
+				t.Errorf("%s: %s is %q, want %q", c.name, name, got[name], want)
+			}
+		}
+	}
+}
+
 func TestEnvironFlags(t *testing.T) {
 	for _, c := range []struct {
 		method string

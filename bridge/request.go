@@ -20,7 +20,8 @@ type Request struct {
 	Expect     bool    // the client waits for 100 (Continue)
 	WebSocket  bool    // it is a WebSocket's handshake: behind it come messages
 	Peer       *Peer
-	ID         []byte // by which logs know the request; empty: by none
+	ID         []byte   // by which logs know the request; empty: by none
+	Gateway    *Gateway // nil: it came by HTTP
 }
 
 // Peer says between whom a connection is. It is constant for the connection.

@@ -5,10 +5,10 @@ import (
 	"strconv"
 )
 
-// prefersJSON says whether a client that sends this Accept (RFC 9110 section 12.5.1) would
+// PrefersJSON says whether a client that sends this Accept (RFC 9110 section 12.5.1) would
 // rather have an error as JSON than as text: it names JSON, and no text that it likes more.
 // What takes everything (*/*) names neither.
-func prefersJSON(accept []byte) bool {
+func PrefersJSON(accept []byte) bool {
 	if !bytes.Contains(accept, []byte("json")) && !bytes.Contains(accept, []byte("JSON")) {
 		return false // nearly all clients
 	}
@@ -50,7 +50,7 @@ func quality(parameters []byte) float64 {
 func (p *Parser) acceptsJSON(b []byte) bool {
 	for i := 1; i < len(p.ends); i++ {
 		name, value, _ := bytes.Cut(b[p.ends[i-1]+lineEnd:p.ends[i]], colon)
-		if fold(name, "accept") && prefersJSON(value) {
+		if fold(name, "accept") && PrefersJSON(value) {
 			return true
 		}
 	}

@@ -23,7 +23,7 @@ func TestPrefersJSON(t *testing.T) {
 		"application/xml":                                                 false,
 		"text/json":                                                       false,
 	} {
-		if prefersJSON([]byte(accept)) != want {
+		if PrefersJSON([]byte(accept)) != want {
 			t.Errorf("%q: not %v", accept, want)
 		}
 	}

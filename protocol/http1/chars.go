@@ -63,6 +63,9 @@ func span(b []byte, kind uint8) int {
 // all returns whether every byte of b is of the given kind.
 func all(b []byte, kind uint8) bool { return span(b, kind) == len(b) }
 
+// IsToken says whether b is a token (RFC 9110 section 5.6.2), as methods and field names are.
+func IsToken(b []byte) bool { return len(b) > 0 && all(b, isToken) }
+
 // text is span(b, isValue), eight bytes at a time; the last eight overlap those before.
 func text(b []byte) int {
 	i := 0

@@ -72,7 +72,7 @@ func (p *Parser) special(name, value []byte) error {
 		}
 	case 6:
 		if fold(name, "accept") {
-			p.WantsJSON = p.WantsJSON || prefersJSON(value)
+			p.WantsJSON = p.WantsJSON || PrefersJSON(value)
 		} else if fold(name, "expect") {
 			return p.expect(value)
 		}
