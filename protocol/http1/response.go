@@ -32,6 +32,7 @@ type Response struct {
 	Date      []byte // for the field Date, unless the application set it
 	Server    string // likewise; empty: no such field
 	Extra     []Extra
+	Alone     bool // it is the connection's only answer and ends with it, as everybody knows (uwsgi): neither chunks nor a field say so
 }
 
 // AppendHead adds the response's head to dst. It returns how the body is framed, and
@@ -57,9 +58,11 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 	if f == Chunks {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
-	if closes {
+	switch {
+	case r.Alone:
+	case closes:
 		dst = append(dst, "Connection: close\r\n"...)
-	} else if r.Minor == 0 {
+	case r.Minor == 0:
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, "\r\n"...), f, closes
@@ -76,7 +79,7 @@ func framing(h *bridge.ResponseHead, r *Response) Framing {
 		return Empty
 	case h.BodyLength >= 0:
 		return Counted
-	case r.Minor == 1:
+	case r.Minor == 1 && !r.Alone:
 		return Chunks
 	}
 	return UntilClose

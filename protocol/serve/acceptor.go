@@ -22,8 +22,9 @@ type acceptor struct {
 	listeners []*Listener
 	reactors  []*reactor
 	log       zerolog.Logger
-	limit     int64         // connections at most; 0: no limit
-	addresses addresses     // how many each client has
+	limit     int64     // connections at most; 0: no limit
+	addresses addresses // how many each client has
+	gateways  func(netip.Addr) bool
 	count     atomic.Int64  // connections open
 	full      atomic.Bool   // it waits for count to fall
 	stopping  atomic.Bool   // no more connections
@@ -180,8 +181,12 @@ func (a *acceptor) room() bool {
 	return false
 }
 
-// admit deals a connection, unless its client has too many.
+// admit deals a connection, unless its client has too many. A web server has many clients'.
 func (a *acceptor) admit(c newcomer) {
+	if c.listener.dialect.single && a.gateways(c.remote.Addr()) {
+		a.deal(c)
+		return
+	}
 	counted, ok := a.addresses.enter(c.remote.Addr())
 	if !ok {
 		turnDown(c.fd)

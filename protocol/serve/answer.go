@@ -294,7 +294,10 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	}
 	s := &c.r.server.settings
 	r := http1.Response{Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(), Server: s.ServerName, Extra: s.Extra}
-	if !s.NoDate {
+	switch {
+	case c.speaks.single:
+		r.Alone, r.Server = true, ""
+	case !s.NoDate:
 		r.Date = c.r.date.At(c.r.wall)
 	}
 	out, w.framing, w.close = http1.AppendHead(out, h, &r)

@@ -37,11 +37,12 @@ const (
 // bytes that could not be used at once stand in a buffer: both are borrowed from the
 // reactor, so that an idle connection is this struct and a socket.
 type conn struct {
-	r     *reactor
-	fd    int
-	index int32  // in the reactor's table, for epoll
-	uses  uint32 // of this struct, by one connection after the other
-	phase phase
+	r      *reactor
+	speaks *dialect
+	fd     int
+	index  int32  // in the reactor's table, for epoll
+	uses   uint32 // of this struct, by one connection after the other
+	phase  phase
 
 	readable bool // the socket may have something to read, or its end
 	half     bool // the client has sent its FIN, which is not read yet
@@ -76,7 +77,7 @@ func (b *buffer) len() int      { return b.to - b.from }
 // open begins a connection's life.
 func (c *conn) open(n *newcomer) {
 	l := n.listener
-	c.fd, c.phase, c.counted = n.fd, idle, n.counted
+	c.fd, c.speaks, c.phase, c.counted = n.fd, l.dialect, idle, n.counted
 	c.peer = bridge.Peer{ServerName: l.serverName, ServerPort: l.serverPort, Scheme: "http", Socket: l.path}
 	if n.remote.IsValid() {
 		c.peer.RemoteAddr = n.remote.Addr().String()
@@ -88,6 +89,11 @@ func (c *conn) open(n *newcomer) {
 		}
 	}
 	s := &c.r.server.settings
+	if c.speaks.single {
+		c.trusted = s.GatewayFrom.Peer(n.remote.Addr())
+		c.setRead(c.r.after(s.HeadTime))
+		return
+	}
 	c.trusted = s.Forwarded.Trusted.Peer(n.remote.Addr())
 	if s.announced(n.remote.Addr()) {
 		c.phase = announcing
@@ -115,6 +121,7 @@ func (c *conn) close() {
 // event takes what epoll says.
 func (c *conn) event(events uint32) {
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		c.unfinished("its sender has closed the connection")
 		c.abandon() // reset, or closed in both directions: nobody can take an answer
 		return
 	}
@@ -226,6 +233,7 @@ func (c *conn) expire() {
 func (c *conn) late() {
 	switch c.phase {
 	case reading, taking, serving:
+		c.unfinished("it has not come in time")
 		c.refuse(requestTimeout)
 	case announcing:
 		c.unannounced()
@@ -233,6 +241,7 @@ func (c *conn) late() {
 		// A request may have come since the reactor last looked.
 		c.readable = true
 		if c.read(); c.phase == idle && c.readBy == 0 {
+			c.unfinished("nothing has come in time")
 			c.close()
 		}
 	default:

@@ -63,6 +63,7 @@ func (c *conn) end() {
 	case (c.phase == serving || c.phase == taking) && c.work.body == bodyWhole:
 	case c.phase == serving && c.work.over:
 	default:
+		c.unfinished("its sender has closed the connection")
 		c.abandon()
 	}
 }
@@ -156,7 +157,7 @@ func (c *conn) use(b []byte) (taken int) {
 		case announcing:
 			n = c.useAnnouncement(b[taken:])
 		case idle, reading:
-			n = c.useHead(b[taken:])
+			n = c.speaks.useHead(c, b[taken:])
 		case serving:
 			if c.work.over {
 				return taken

@@ -17,6 +17,7 @@ import (
 // A Listener is a socket that clients connect to.
 type Listener struct {
 	fd       int
+	dialect  *dialect
 	bind     string // as the user wrote it
 	url      string // for people
 	path     string // of a unix socket
@@ -35,13 +36,21 @@ const DefaultBacklog = 2048
 const resolveTime = 5 * time.Second
 
 // Listen opens the socket that bind names: HOST:PORT, [IPv6]:PORT, :PORT (all addresses)
-// or unix:PATH. Port 0 is any free port. Errors say what to do.
+// or unix:PATH. Port 0 is any free port. HTTP/1.1 is spoken there, or the uwsgi protocol if
+// uwsgi: stands before it. Errors say what to do.
 func Listen(bind string) (*Listener, error) {
-	l, err := listen(bind)
+	in, address := dialectOf(bind)
+	l, err := listen(address)
 	if err != nil {
 		return nil, fmt.Errorf("bind %q: %w", bind, err)
 	}
-	l.bind, l.backlog = bind, DefaultBacklog
+	l.bind, l.backlog, l.dialect = bind, DefaultBacklog, in
+	switch {
+	case l.path == "":
+		l.url = in.name + "://" + l.url
+	case in.single:
+		l.url = in.name + ":" + l.url
+	}
 	return l, nil
 }
 
@@ -71,8 +80,8 @@ func ListenAll(binds []string) ([]*Listener, error) {
 	return all, nil
 }
 
-// URL is where the listener can be reached, for people: http://127.0.0.1:8000, or
-// unix:/run/app.sock.
+// URL is where the listener can be reached, for people: http://127.0.0.1:8000,
+// unix:/run/app.sock, uwsgi://127.0.0.1:3031 or uwsgi:unix:/run/app.sock.
 func (l *Listener) URL() string { return l.url }
 
 // Close closes the socket. A unix socket's file is removed, if it is still ours.
@@ -169,7 +178,7 @@ func listenTCP(at netip.AddrPort, both bool) (*Listener, error) {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	l.serverName, l.serverPort = at.Addr().String(), strconv.Itoa(int(at.Port()))
-	l.url = "http://" + at.String()
+	l.url = at.String()
 	return l, nil
 }
 

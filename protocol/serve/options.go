@@ -53,6 +53,8 @@ type Settings struct {
 	ProxyVersions proxyproto.Versions // which announcements are awaited
 	ProxyFrom     trust.List          // and from which peers
 
+	GatewayFrom trust.List // which peers may speak the uwsgi protocol
+
 	AccessLog io.Writer // nil: none
 	Log       zerolog.Logger
 }

@@ -38,7 +38,7 @@ func (c *conn) appendRefusal(a *refusal) {
 	w := c.work
 	w.refused = a.close
 	w.close = w.close || a.close || w.mayBeMuchLeft(&c.r.server.settings)
-	body, kind := a.page(w.parser.WantsJSON)
+	body, kind := a.page(w.asJSON)
 	lines := append([]byte("Content-Type: "), kind...)
 	lines = append(lines, "\r\nContent-Length: "...)
 	lines = strconv.AppendInt(lines, int64(len(body)), 10)

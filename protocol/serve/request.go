@@ -5,6 +5,7 @@ import (
 
 	"gobridge/bridge"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/uwsgi"
 )
 
 // work is what a connection needs only while it has a request. Idle connections have
@@ -12,6 +13,7 @@ import (
 type work struct {
 	x       Exchange
 	parser  http1.Parser
+	packets *uwsgi.Parser // nil: this work has had none
 	note    note
 	made    madeID
 	pending []byte      // of the answer: made, and not taken by the socket
@@ -39,6 +41,7 @@ type progress struct {
 	// The answer.
 	minor    int  // of the request's HTTP/1.Minor
 	noBody   bool // the method is HEAD
+	asJSON   bool // the client would rather have an error as JSON
 	close    bool // the connection ends after this answer
 	over     bool // everything of the answer is made; what is not sent stands in pending
 	refused  bool // by the front, and the client may be sending on
@@ -93,6 +96,9 @@ func (c *conn) releaseWork() {
 	}
 	w.note.reset()
 	w.parser.Reset()
+	if w.packets != nil {
+		w.packets.Reset()
+	}
 	w.progress = progress{}
 	r.works = append(r.works, w)
 }
@@ -103,45 +109,53 @@ func (c *conn) useHead(b []byte) int {
 	if c.work == nil {
 		c.takeWork()
 	}
-	n, err := c.work.parser.Parse(b)
+	w := c.work
+	p := &w.parser
+	n, err := p.Parse(b)
 	if err != nil {
+		w.asJSON = p.WantsJSON
 		c.refuseError(err)
 		return len(b)
 	}
 	if n == 0 {
-		if c.phase == idle {
-			c.phase = reading
-			c.setRead(c.r.after(c.r.server.settings.HeadTime))
-		}
+		c.awaitHead()
 		return 0
 	}
-	if !c.begin(n, len(b)-n) {
+	w.minor, w.close, w.noBody, w.asJSON = p.Request.Minor, !p.KeepAlive, p.HeadMethod, p.WantsJSON
+	p.Request.Peer = &c.peer
+	if !c.begin(&p.Request, p.Forwarded, n, len(b)-n) {
 		return len(b)
 	}
 	return n
+}
+
+// awaitHead waits for the rest of a head of which a part has come.
+func (c *conn) awaitHead() {
+	if c.phase == idle {
+		c.phase = reading
+		c.setRead(c.r.after(c.r.server.settings.HeadTime))
+	}
 }
 
 // longHead is so many bytes that a head counts in the memory budget, for the bridge may have
 // to keep it: until the body is here, or as long as the request waits in the line.
 const longHead = smallBuffer
 
-// begin hands a request to the bridge, or takes its body in first. Its head has so many
-// bytes, and behind it lie as many already. It reports false when it was refused instead.
-func (c *conn) begin(head, behind int) bool {
+// begin hands a request to the bridge, or takes its body in first. In its head, of so many
+// bytes, proxies may have spoken of the client; behind it lie as many bytes already. It reports
+// false when it was refused instead.
+func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 	w, r := c.work, c.r
-	q := &w.parser.Request
 	s := &r.server.settings
-	q.Peer, q.Root = &c.peer, s.Root
+	q.Root = s.Root
 	c.phase = serving
-	w.since, w.minor = r.now, q.Minor
-	w.close = !w.parser.KeepAlive
-	w.noBody = w.parser.HeadMethod
+	w.since = r.now
 	if q.ID = nil; s.RequestID != "" {
 		w.identify(q, r.server.requestID, r.server.requestIDLower)
 	}
 	w.note.take(q, r.log != nil)
 	w.expectBody(q)
-	if w.parser.Forwarded && !c.hear(q) {
+	if forwarded && !c.hear(q) {
 		return false
 	}
 	w.peer = q.Peer
@@ -228,8 +242,12 @@ func (n *note) take(q *bridge.Request, all bool) {
 	n.name = len(n.text)
 	n.line, n.referrer, n.agent = n.name, n.name, n.name
 	if all {
-		n.text = append(n.text, " HTTP/1."...)
-		n.text = append(n.text, byte('0'+q.Minor))
+		if g := q.Gateway; g != nil {
+			n.text = append(append(n.text, ' '), g.Protocol[:min(len(g.Protocol), noteField)]...)
+		} else {
+			n.text = append(n.text, " HTTP/1."...)
+			n.text = append(n.text, byte('0'+q.Minor))
+		}
 		n.line = len(n.text)
 		n.text = appendField(n.text, q.Fields, "referer")
 		n.referrer = len(n.text)

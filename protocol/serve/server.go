@@ -30,6 +30,7 @@ type Server struct {
 	stopping  sync.Once // accepting
 	unlisten  error     // what closing the listeners said
 	closeOnce sync.Once
+	told      told
 	cut       atomic.Int64 // connections cut before they had their answer
 }
 
@@ -78,6 +79,7 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 		s.discard()
 		return nil, fmt.Errorf("watch the listeners: %w", err)
 	}
+	s.acceptor.gateways = s.settings.GatewayFrom.Peer
 	s.acceptor.addresses = addresses{limit: settings.PerAddress, exempt: s.settings.proxies, counts: map[netip.Addr]*addressCount{}}
 	return s, nil
 }
