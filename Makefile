@@ -56,7 +56,7 @@ test: setup ## everything below, shortly; what CI runs
 
 # What has much to install, and what depends on the interpreter, on two that few machines have.
 # TESTED=yes leaves make test out.
-MORE := e2e-3.13t e2e-3.14 conformance-3.13t conformance-3.14 applications frameworks ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
+MORE := e2e-3.13t e2e-3.14 conformance-3.13t conformance-3.14 applications frameworks frameworks-asgi ctest-3.13t ctest-3.14 storm-short-3.13t killpoints-3.13t hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
 test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL
 	@scripts/suite --more pythons -- $(MORE)
@@ -103,10 +103,16 @@ e2e: ## the real binary with real peers, on every interpreter of this machine
 conformance: ## a line for each check of the WSGI and HTTP tables, on every interpreter of this machine
 	cd tests/conformance && go test -count=1 -timeout 30m
 
-.PHONY: frameworks applications
+.PHONY: frameworks frameworks-asgi test-browser applications
 frameworks: ## install every WSGI framework that can be, and visit pages of each
 	@scripts/setup frameworks
 	go test -v -count=1 -run 'TestFrameworks' ./tests/frameworks
+frameworks-asgi: ## install the ASGI frameworks, visit pages of each, and use the examples of FastAPI, Starlette and Channels
+	@scripts/setup asgi
+	go test -v -count=1 -run 'TestASGI|TestMonitored|Example$$' ./tests/frameworks
+test-browser: build ## install Chromium, and use the examples of Starlette and Channels in it
+	@scripts/setup browser
+	go test -v -count=1 ./tests/browser
 applications: ## install two published applications, and use them as they are
 	@scripts/setup applications
 	go test -v -count=1 -run 'TestWagtail|TestIHateMoney' ./tests/frameworks

@@ -89,7 +89,7 @@ var (
 // with all its values, and does all but run it.
 func TestDocumentedCommandsAreTaken(t *testing.T) {
 	count := 0
-	for page, text := range pages(t, "README.md", "docs/*.md", "examples/*/*.py", "examples/*/*/wsgi.py") {
+	for page, text := range pages(t, "README.md", "docs/*.md", "examples/*/README.md", "examples/*/*.py", "examples/*/*/wsgi.py") {
 		for _, m := range ourCommand.FindAllStringSubmatch(continued.ReplaceAllString(text, " "), -1) {
 			count++
 			if err := take(shellWords(m[1])); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ type environment string
 const (
 	ofFrameworks   environment = "frameworks"
 	ofApplications environment = "applications"
+	ofASGI         environment = "asgi"
 )
 
 func root(t *testing.T, below ...string) string {
@@ -33,7 +35,7 @@ func (e environment) bin(t *testing.T, name string) string {
 	t.Helper()
 	path := root(t, ".tools", "frameworks", string(e), "bin", name)
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v (make frameworks and make applications bring it)", err)
+		t.Fatalf("%v (make frameworks, make frameworks-asgi and make applications bring it)", err)
 	}
 	return path
 }
@@ -62,11 +64,19 @@ func (e environment) run(t *testing.T, dir string, variables []string, name stri
 	}
 }
 
-// serve runs gobridge with two workers until the end of the test, which it must reach and
+// serve runs gobridge with two workers, if no number is said, until the end of the test, which it must reach and
 // end well.
 func (e environment) serve(t *testing.T, c server.Config) *visitor {
 	t.Helper()
-	c.Args = append(c.Args, "--python", e.bin(t, "python"), "--workers", "2", "--threads", "2")
+	c.Args = append(c.Args, "--python", e.bin(t, "python"))
+	if e == ofASGI {
+		c.Env = append(c.Env, keepsBytecode)
+	} else {
+		c.Args = append(c.Args, "--threads", "2")
+	}
+	if !slices.Contains(c.Args, "--workers") {
+		c.Args = append(c.Args, "--workers", "2")
+	}
 	s, err := server.Start(c)
 	must(t, err)
 	t.Cleanup(func() {

@@ -57,12 +57,17 @@ func (v *visitor) do(method, path, kind string, body io.Reader) page {
 		request.Header.Set("Content-Type", kind)
 		request.Header.Set("Referer", v.server.URL(path)) // as a browser does with a form
 	}
+	return v.send(request)
+}
+
+func (v *visitor) send(request *http.Request) page {
+	v.Helper()
 	response, err := v.client.Do(request)
 	must(v, err)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		v.Fatalf("%s %s: %v", method, path, err)
+		v.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}
 	return page{response.Request.URL.Path, response.StatusCode, response.Header, string(text)}
 }

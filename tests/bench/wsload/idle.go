@@ -17,17 +17,9 @@ const opening = 64
 // pings answered, until standard input ends. It prints a line when they are there, and one of how
 // many were left at the end.
 func idle(s *settings) error {
-	all := make([]*client, s.connections)
-	if err := open(s, all); err != nil {
-		return err
-	}
 	var left atomic.Int64
-	left.Store(int64(len(all)))
-	for _, c := range all {
-		go func() {
-			_, _ = c.receive() // nothing is said any more, so whatever it returns is an end
-			left.Add(-1)
-		}()
+	if err := open(s, &left); err != nil {
+		return err
 	}
 	if err := tell(map[string]int64{"open": left.Load()}); err != nil {
 		return err
@@ -38,20 +30,25 @@ func idle(s *settings) error {
 	return tell(map[string]int64{"left": left.Load()})
 }
 
-func open(s *settings, all []*client) error {
+// open opens them, each of which is counted among those that are left until its end.
+func open(s *settings, left *atomic.Int64) error {
 	var next, running = atomic.Int64{}, sync.WaitGroup{}
 	own := message(0, s.size)
 	sent := frame(opBinary, own)
 	failed := make(chan error, opening)
 	for range opening {
 		running.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(s.connections); i = next.Add(1) - 1 {
 				c, err := openOne(s, sent, own)
 				if err != nil {
-					failed <- fmt.Errorf("client %d of %d: %w", i+1, len(all), err)
+					failed <- fmt.Errorf("client %d of %d: %w", i+1, s.connections, err)
 					return
 				}
-				all[i] = c
+				left.Add(1)
+				go func() { // at once: the server may ping while others open
+					_, _ = c.receive() // nothing is said any more, so whatever it returns is an end
+					left.Add(-1)
+				}()
 			}
 		})
 	}

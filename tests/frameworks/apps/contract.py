@@ -5,8 +5,15 @@ POST /form      the field name; leads to the greeting, or is the greeting
 POST /upload    the file in the field file: its name, size and SHA-256
 GET  /file      the file that CONTENT names
 GET  /error     fails
+
+and these, if they are ASGI's:
+
+GET  /stream    as many lines as ?lines says, a number in each, sent one by one
+GET  /later     "soon", and when that is sent, ?what is written to standard error
+/echo           a WebSocket that greets whatever name it is sent
 """
 
+import asyncio
 import hashlib
 import os
 import sys
@@ -47,3 +54,36 @@ def watched(application):
         return answer
 
     return watching
+
+
+def noted(application):
+    """An ASGI application, of which it is noted when it hands a file over to the server."""
+
+    async def noting(scope, receive, send):
+        async def note(message):
+            if message["type"] == "http.response.pathsend":
+                print("handed over:", scope["path"], file=sys.stderr, flush=True)
+            await send(message)
+
+        await application(scope, receive, note if scope["type"] == "http" else send)
+
+    return noting
+
+
+def numbered(count):
+    for i in range(count):
+        yield f"{i}\n"
+
+
+async def numbered_slowly(count):
+    """The same, which lets others have the loop now and then."""
+    for i, line in enumerate(numbered(count)):
+        if i % 100 == 0:
+            await asyncio.sleep(0)
+        yield line
+
+
+async def write_later(what):
+    """A task that outlives its request."""
+    await asyncio.sleep(0.01)
+    print("later:", what, file=sys.stderr, flush=True)

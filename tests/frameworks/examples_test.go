@@ -1,0 +1,70 @@
+package frameworks
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"gobridge/tests/server"
+)
+
+const exampleKey = "only for trying the example"
+
+// TestFastAPIExample uses examples/fastapi as its README says.
+func TestFastAPIExample(t *testing.T) {
+	t.Parallel()
+	v := ofASGI.serve(t, server.Config{Application: "app:app", Dir: root(t, "examples", "fastapi"), Env: []string{"DATA_DIR=" + t.TempDir()}})
+	v.see("/", "swagger-ui") // leads to /docs
+	v.see("/openapi.json", `"/notes/{id}/file"`, `"title":"Notes"`)
+
+	for key, status := range map[string]int{"": http.StatusUnprocessableEntity, "wrong": http.StatusForbidden} {
+		if p := v.change("POST", "/notes", key, "application/json", []byte(`{"title":"x"}`)); p.status != status {
+			t.Errorf("with the key %q: status %d, want %d\n%s", key, p.status, status, p.body)
+		}
+	}
+	if p := v.change("POST", "/notes", exampleKey, "application/json", []byte(`{"title":""}`)); p.status != http.StatusUnprocessableEntity {
+		t.Errorf("a note without a title: status %d", p.status)
+	}
+	p := v.change("POST", "/notes", exampleKey, "application/json", []byte(`{"title":"Käse","text":"& Brot"}`))
+	var note struct {
+		ID   int
+		File string
+	}
+	must(t, json.Unmarshal([]byte(p.body), &note))
+	if p.status != http.StatusCreated || note.ID != 1 {
+		t.Fatalf("the first note: status %d\n%s", p.status, p.body)
+	}
+	v.see("/notes?q=Brot", "Käse")
+	if p := v.see("/notes?q=nothing"); p.body != "[]" {
+		t.Errorf("what is not there is found: %s", p.body)
+	}
+
+	content := someBytes(contentSize)
+	kind, body := v.multipart(nil, []file{{"file", "Fähre.bin", "application/octet-stream", content}})
+	v.mustShow(v.change("PUT", "/notes/1/file", exampleKey, kind, body.Bytes()), "Fähre.bin")
+	mustBeSame(t, "GET /notes/1/file", []byte(v.see("/notes/1/file").body), content)
+
+	if p := v.change("DELETE", "/notes/1", exampleKey, "", nil); p.status != http.StatusNoContent {
+		t.Errorf("DELETE: status %d", p.status)
+	}
+	for _, path := range []string{"/notes/1", "/notes/1/file"} {
+		if p := v.get(path); p.status != http.StatusNotFound {
+			t.Errorf("%s after it was deleted: status %d", path, p.status)
+		}
+	}
+}
+
+// change sends a request with a key, if it is not empty.
+func (v *visitor) change(method, path, key, kind string, body []byte) page {
+	v.Helper()
+	request, err := http.NewRequest(method, v.server.URL(path), bytes.NewReader(body))
+	must(v, err)
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	if key != "" {
+		request.Header.Set("X-API-Key", key)
+	}
+	return v.send(request)
+}
