@@ -91,6 +91,9 @@ func (s *settings) forEdge(out *serve.Settings) error {
 	if out.ProxyFrom, err = trust.Parse(s.proxyAllow); err != nil {
 		return err
 	}
+	if out.GatewayFrom, err = trust.Parse(s.uwsgiAllow); err != nil {
+		return err
+	}
 	out.ProxyVersions = proxyVersions[s.proxyProtocol]
 	out.Root, out.RefuseUnderscores = s.rootPath, s.headerMap == "refuse"
 	out.NoDate, out.RequestID = s.noDate, s.requestID

@@ -11,12 +11,13 @@ import (
 
 // addresses is the kind of --bind. Whether one can be listened on, serve.Listen says.
 var addresses = kind{placeholder: "ADDRESS", several: true,
-	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH",
+	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH, and before it uwsgi: for the uwsgi protocol",
 	parse: func(value string) (any, error) {
-		if path, ok := strings.CutPrefix(value, "unix:"); ok && path != "" {
+		address := strings.TrimPrefix(value, "uwsgi:")
+		if path, ok := strings.CutPrefix(address, "unix:"); ok && path != "" {
 			return value, nil
 		}
-		host, port, err := net.SplitHostPort(value)
+		host, port, err := net.SplitHostPort(address)
 		if err != nil || strings.ContainsAny(host, "/ ") {
 			return nil, errNot
 		}

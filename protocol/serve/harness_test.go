@@ -72,6 +72,9 @@ func startWith(t *testing.T, reactors int, app application, change func(*Server)
 func prepare(t *testing.T, l *Listener, reactors int, app application, change ...func(*Settings)) *testServer {
 	t.Helper()
 	s := &testServer{t: t, ahead: new(atomic.Int64), logs: new(syncBuffer), at: strings.TrimPrefix(l.URL(), "http://")}
+	if s.at = strings.TrimPrefix(s.at, "uwsgi:"); strings.HasPrefix(s.at, "//") {
+		s.at = s.at[2:]
+	}
 	settings := DefaultSettings()
 	settings.Log = zerolog.New(s.logs)
 	for _, f := range change {
@@ -265,6 +268,12 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+func (b *syncBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
 }
 
 func pattern(n int) []byte {
