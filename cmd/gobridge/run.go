@@ -225,6 +225,7 @@ func (v *service) startBridge() (started bool, err error) {
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
 			Application: s.application, Dir: s.chdir, Interface: s.iface, Loop: s.loop, Lifespan: s.lifespan,
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Streams: streams, Spin: s.spins(),
+			WebSockets: s.webSockets(streams), MessageQueue: s.wsQueue,
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,
 			GracefulTime: s.gracefulTimeout, Renewal: s.renewal(), Concurrency: s.concurrency, Log: v.log,
 		})
@@ -269,6 +270,8 @@ func (s *settings) forServer() (serve.Settings, error) {
 	out.Memory, _ = s.shareMemory()
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout
 	out.WriteTime, out.IdleTime = s.sendTimeout, s.idleTimeout
+	out.WebSocketSize, out.WebSocketDeflate = s.wsSize, s.wsDeflate == "on"
+	out.PingTime, out.PongTime = s.wsPing, s.wsPong
 	return out, s.forEdge(&out)
 }
 

@@ -44,6 +44,11 @@ type settings struct {
 	requestTimeout, slowRequest                        time.Duration
 	drainDelay                                         time.Duration
 
+	wsSize         int64
+	wsQueue        int
+	wsPing, wsPong time.Duration
+	wsDeflate      string
+
 	forwardedAllow, forwardedHeaders       []string
 	proxyProtocol                          string
 	proxyAllow, uwsgiAllow                 []string
@@ -155,6 +160,17 @@ var table = []setting{
 		func(s *settings) any { return &s.gracefulTimeout }},
 	{"drain-delay", "", "off", span.orOff(), "to serve on after SIGTERM or SIGINT, before --graceful-timeout begins, so that a load balancer can notice",
 		func(s *settings) any { return &s.drainDelay }},
+
+	{"ws-max-size", "", "16M", size(1, 1<<40).orOff(), "longest message of a WebSocket's client, inflated; longer ones end it with 1009",
+		func(s *settings) any { return &s.wsSize }},
+	{"ws-max-queue", "", "32", number(1, 1024).orOff(), "messages of a WebSocket's client that wait for the application; then no more are read from the client",
+		func(s *settings) any { return &s.wsQueue }},
+	{"ws-ping-interval", "", "20s", span.orOff(), "time between two pings to a WebSocket's client",
+		func(s *settings) any { return &s.wsPing }},
+	{"ws-ping-timeout", "", "20s", span.orOff(), "for something to come from a WebSocket's client after a ping; then it is ended with 1011",
+		func(s *settings) any { return &s.wsPong }},
+	{"ws-per-message-deflate", "", "on", choice("on", "off"), "compress messages of WebSockets with clients that offer it (permessage-deflate)",
+		func(s *settings) any { return &s.wsDeflate }},
 
 	{"forwarded-allow-ips", "", "127.0.0.1,::1,unix", peers, "peers that are trusted as proxies: what their headers say of a client counts, and from others such headers are taken out",
 		func(s *settings) any { return &s.forwardedAllow }},

@@ -6,6 +6,7 @@ import (
 
 	"gobridge/bridge"
 	"gobridge/protocol/serve"
+	"gobridge/pyhost"
 )
 
 // defaultSpoolDirs are where bodies go that are too long for memory. /var/tmp comes before
@@ -63,6 +64,13 @@ func (v *service) openSpool() (*serve.Spool, error) {
 
 // lowSpace is so little that it is worth a warning.
 const lowSpace = 256 << 20
+
+// webSockets is how many WebSockets there may be, beside so many requests: as many as connections.
+// They take memory as they use it, and only as many of them as there may be requests use much of it
+// at once for what clients send.
+func (s *settings) webSockets(streams int) int {
+	return min(s.connections, pyhost.MaxStreams-streams-128)
+}
 
 // shareMemory divides the memory budget: a half is the connections', for what clients have
 // sent and nobody has taken, and the other is for the pipes of so many streams.

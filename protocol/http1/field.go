@@ -16,6 +16,8 @@ type fieldsSeen struct {
 	coding      bool   // a Transfer-Encoding came
 	close       bool
 	keepAlive   bool
+	upgrade     bool // Connection says so
+	webSocket   bool // Upgrade lists it
 }
 
 // field parses header field number count (RFC 9112 section 5).
@@ -76,6 +78,10 @@ func (p *Parser) special(name, value []byte) error {
 		} else if fold(name, "expect") {
 			return p.expect(value)
 		}
+	case 7:
+		if fold(name, "upgrade") {
+			p.upgrade(value)
+		}
 	case 9:
 		p.Forwarded = p.Forwarded || fold(name, "forwarded")
 	case 10:
@@ -116,6 +122,15 @@ func (p *Parser) connection(value []byte) {
 		option = trim(option)
 		p.seen.close = p.seen.close || fold(option, "close")
 		p.seen.keepAlive = p.seen.keepAlive || fold(option, "keep-alive")
+		p.seen.upgrade = p.seen.upgrade || fold(option, "upgrade")
+	}
+}
+
+func (p *Parser) upgrade(value []byte) {
+	for more := true; more; {
+		var protocol []byte
+		protocol, value, more = bytes.Cut(value, comma)
+		p.seen.webSocket = p.seen.webSocket || fold(trim(protocol), "websocket")
 	}
 }
 

@@ -20,6 +20,7 @@ type Parser struct {
 	KeepAlive  bool // the client lets the connection be used again
 	HeadMethod bool // the method is HEAD
 	Forwarded  bool // there is a field with which proxies speak of the client: see Forwarding
+	WebSocket  bool // the client asks for an upgrade to websocket (RFC 9110 section 7.8)
 	WantsJSON  bool // the client would rather have an error as JSON; also of a request that is refused
 
 	scanned int   // bytes in which the end was looked for
@@ -35,6 +36,9 @@ func (p *Parser) Reset() {
 	*p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores,
 		Request: bridge.Request{Fields: p.Request.Fields[:0]}, ends: p.ends[:0]}
 }
+
+// Release gives the parser's memory back.
+func (p *Parser) Release() { *p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores} }
 
 // Parse looks for a whole head at the beginning of b and parses it. It returns the
 // head's size with the blank line, or 0 when there must come more: then it is called
@@ -157,7 +161,7 @@ var proxyLine = []byte("PROXY ")
 func (p *Parser) parse(b []byte, start int) error {
 	clear(p.Request.Fields)
 	p.Request = bridge.Request{Fields: p.Request.Fields[:0]}
-	p.seen, p.Forwarded, p.WantsJSON = fieldsSeen{}, false, false
+	p.seen, p.Forwarded, p.WebSocket, p.WantsJSON = fieldsSeen{}, false, false, false
 	end := p.ends[0]
 	if err := p.requestLine(b[start:end]); err != nil {
 		if bytes.HasPrefix(b[start:end], proxyLine) {
@@ -190,6 +194,7 @@ func (p *Parser) finish() error {
 		q.Expect = false // RFC 9110 section 10.1.1
 	}
 	p.KeepAlive = !s.close && (q.Minor == 1 || s.keepAlive)
+	p.WebSocket = s.webSocket && s.upgrade && q.Minor == 1
 	p.HeadMethod = string(q.Method) == "HEAD"
 	return nil
 }

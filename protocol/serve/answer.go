@@ -28,6 +28,10 @@ func (c *conn) write() {
 		return
 	}
 	for n := 0; ; n++ {
+		if c.phase == talking {
+			c.converse()
+			return
+		}
 		if len(w.pending) > 0 && !c.send(w.pending) || c.phase == taking {
 			return
 		}
@@ -58,6 +62,9 @@ func (c *conn) advance() bool {
 		state, h := w.x.State(), w.x.Head()
 		if h == nil || state != bridge.Waiting && state != bridge.Finished {
 			return c.headless(state)
+		}
+		if w.socket != nil && h.Status == switching {
+			return c.accept(h)
 		}
 		out = c.appendHead(out, h)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"gobridge/bridge"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/websocket"
 )
 
 // phase is what a connection is doing. These are the steps from one to the next:
@@ -16,6 +17,8 @@ import (
 //	                   │ │                    ▲ │ │
 //	                   │ └─body to come──▶ taking │ └─body not all come──▶ skipping ──▶ idle
 //	                   └─refused, too slow──▶ serving ──last answer out──▶ lingering
+//
+//	serving ──a WebSocket is accepted──▶ talking ──its last frame out──▶ lingering
 //
 // and from each of them to closed, when the client is gone or too slow. A head that
 // comes whole in one piece passes reading over, and taking is only for bodies that are
@@ -30,6 +33,7 @@ const (
 	taking           // the body is taken in; no worker knows of the request
 	serving          // a request is answered, by the application or by the front itself
 	skipping         // answered; the rest of the request's body is thrown away
+	talking          // it is a WebSocket
 	lingering        // the last answer is out: what comes is thrown away, until the client closes
 )
 
@@ -152,6 +156,8 @@ func (c *conn) resume() {
 	switch {
 	case c.phase == serving && !c.blocked:
 		c.write()
+	case c.phase == talking:
+		c.converse()
 	case c.phase == lingering:
 		c.feed()
 	}
@@ -161,6 +167,9 @@ func (c *conn) resume() {
 // Progress implements bridge.Client: the exchange may have moved.
 func (c *conn) Progress() {
 	if c.phase != serving {
+		if c.phase == talking {
+			c.converse()
+		}
 		return
 	}
 	if !c.blocked {
@@ -194,7 +203,7 @@ func (c *conn) Describe() string {
 // abandon ends a connection whose client is gone, or is not worth waiting for.
 func (c *conn) abandon() {
 	if w := c.work; w != nil && (w.begun || w.held) {
-		if !w.answered() {
+		if c.phase != talking && !w.answered() {
 			w.status = statusGone
 		}
 		c.leave()
@@ -235,6 +244,8 @@ func (c *conn) late() {
 	case reading, taking, serving:
 		c.unfinished("it has not come in time")
 		c.refuse(requestTimeout)
+	case talking:
+		c.tick()
 	case announcing:
 		c.unannounced()
 	case idle:
@@ -275,6 +286,13 @@ func (c *conn) idleDeadline() int64 {
 	return c.r.after(s.IdleTime)
 }
 
+// part has a WebSocket end because the server does.
+func (c *conn) part() {
+	if c.phase == talking {
+		c.hangUpWith(websocket.Restart, nil)
+	}
+}
+
 // drain is told when the server will answer what was begun, and nothing more.
 func (c *conn) drain() {
 	if c.phase == idle || c.phase == announcing {
@@ -286,6 +304,12 @@ func (c *conn) drain() {
 func (c *conn) cut() {
 	if c.phase == reading || c.phase == taking || c.phase == serving {
 		c.r.server.cut.Add(1)
+	}
+	if c.phase == talking {
+		c.part() // as far as the socket takes it
+	}
+	if c.phase == closed {
+		return
 	}
 	c.abandon()
 }

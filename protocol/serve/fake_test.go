@@ -30,6 +30,7 @@ type fakePort struct {
 	mail   []func()
 	asleep atomic.Bool
 	limit  int64 // of live exchanges; 0: none
+	wsgi   bool  // no WebSockets
 	begun  atomic.Int64
 	held   atomic.Int64 // exchanges held and not submitted
 	left   atomic.Int64 // exchanges left before they were finished
@@ -77,6 +78,7 @@ type call struct {
 	file    *bridge.File // behind the records
 	written int64
 	state   bridge.State
+	socket  *fakeSocket // of a WebSocket's handshake
 }
 
 var errClosed = errors.New("the client is gone")
@@ -88,6 +90,8 @@ func (p *fakePort) Awake()                { p.asleep.Store(false) }
 func (p *fakePort) Inflight() int         { return int(p.live.Load()) }
 
 func (p *fakePort) Holds() bool { return true }
+
+func (p *fakePort) WebSockets() bool { return !p.wsgi }
 
 // Hold keeps a request's call until Submit.
 func (p *fakePort) Hold(x Exchange, r *bridge.Request, client bridge.Client) bool {
@@ -139,6 +143,9 @@ func (p *fakePort) newCall(r *bridge.Request, client bridge.Client) *call {
 	c := &call{port: p, client: client, method: string(r.Method), target: string(r.Target), bodyLength: r.BodyLength, inEnd: r.BodyLength == 0, hungUp: make(chan struct{})}
 	c.cond = sync.NewCond(&c.mu)
 	c.peer, c.root = *r.Peer, r.Root
+	if r.WebSocket {
+		c.socket = new(fakeSocket)
+	}
 	for _, f := range r.Fields {
 		c.fields = append(c.fields, string(f.Name)+": "+string(f.Value))
 	}
@@ -417,6 +424,11 @@ func (x *fakeExchange) Advance(n int) {
 	c := x.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.socket != nil && c.socket.open {
+		c.socket.advance(n)
+		c.cond.Broadcast()
+		return
+	}
 	c.size -= n
 	for n > 0 {
 		m := min(n, len(c.records[0]))
@@ -432,7 +444,7 @@ func (x *fakeExchange) State() bridge.State {
 	c := x.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (len(c.records) > 0 || c.file != nil) && c.state != bridge.Lost {
+	if (len(c.records) > 0 || c.file != nil || c.socket != nil && len(c.socket.out) > 0) && c.state != bridge.Lost {
 		return bridge.Waiting
 	}
 	return c.state

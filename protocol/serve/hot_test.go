@@ -48,6 +48,8 @@ func (p *instantPort) Turn() int {
 	return len(p.spare)
 }
 
+func (p *instantPort) WebSockets() bool { return false }
+
 func (*instantPort) Came() bool { return false }
 func (*instantPort) Taken()     {}
 
@@ -67,7 +69,15 @@ func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
 func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
 func (*instantExchange) File() (bridge.File, bool)    { return bridge.File{}, false }
 func (x *instantExchange) HangUp()                    {}
-func (x *instantExchange) Leave()                     {}
+func (*instantExchange) MessageRoom() int             { return -1 }
+func (*instantExchange) Message() (m bridge.Message)  { return m }
+func (*instantExchange) WriteClose(int, []byte)       {}
+func (*instantExchange) Recalled() bool               { return false }
+func (*instantExchange) Rest()                        {}
+
+func (*instantExchange) WriteMessage(bridge.MessageKind, []byte, bool) {}
+
+func (x *instantExchange) Leave() {}
 func (x *instantExchange) State() bridge.State {
 	if len(x.left) > 0 {
 		return bridge.Waiting

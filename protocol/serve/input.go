@@ -15,6 +15,8 @@ func (c *conn) hungry() bool {
 	case taking, serving:
 		w := c.work
 		return w.body != bodyWhole && !w.full && !w.over
+	case talking:
+		return !c.work.full
 	default:
 		return true
 	}
@@ -61,6 +63,8 @@ func (c *conn) end() {
 	c.ended = true
 	switch {
 	case (c.phase == serving || c.phase == taking) && c.work.body == bodyWhole:
+	case c.phase == talking:
+		c.endTalk()
 	case c.phase == serving && c.work.over:
 	default:
 		c.unfinished("its sender has closed the connection")
@@ -165,6 +169,8 @@ func (c *conn) use(b []byte) (taken int) {
 			n = c.useBody(b[taken:])
 		case taking:
 			n = c.useBody(b[taken:])
+		case talking:
+			n = c.takeFrames(b[taken:])
 		case skipping:
 			if n = c.useBody(b[taken:]); c.phase == skipping {
 				c.skipped(n)

@@ -41,6 +41,11 @@ type Settings struct {
 	UnreadSize int64 // bytes of an unread body that are thrown away so that the connection can be used again
 	LingerSize int64 // bytes that are read and thrown away after a last answer
 
+	WebSocketSize    int64         // bytes of a WebSocket's message, inflated: 1009
+	WebSocketDeflate bool          // messages may be compressed
+	PingTime         time.Duration // between two pings to a WebSocket's client
+	PongTime         time.Duration // for its answer; then 1011
+
 	RetryAfter time.Duration // said by 503 when a request waited too long for a worker
 	ServerName string        // for the field Server; empty: none
 	NoDate     bool          // no field Date
@@ -74,6 +79,12 @@ func DefaultSettings() Settings {
 		UnreadSize: 256 << 10,
 		LingerSize: 16 << 20,
 		RetryAfter: time.Second,
+
+		WebSocketSize:    16 << 20,
+		WebSocketDeflate: true,
+		PingTime:         20 * time.Second,
+		PongTime:         20 * time.Second,
+
 		ServerName: "gobridge",
 		Log:        zerolog.Nop(),
 	}
@@ -92,6 +103,7 @@ func (s *Settings) check() error {
 	}{
 		{"head time", s.HeadTime}, {"body time", s.BodyTime}, {"idle time", s.IdleTime}, {"write time", s.WriteTime},
 		{"linger time", s.LingerTime}, {"drain time", s.DrainTime}, {"retry after", s.RetryAfter},
+		{"ping time", s.PingTime}, {"pong time", s.PongTime},
 	} {
 		if d.value < 0 {
 			return fmt.Errorf("%s: %s is negative", d.name, d.value)
@@ -102,7 +114,7 @@ func (s *Settings) check() error {
 		value int64
 	}{
 		{"body size", s.BodySize}, {"connections", int64(s.Connections)}, {"connections per address", int64(s.PerAddress)}, {"unread size", s.UnreadSize}, {"linger size", s.LingerSize},
-		{"body rate", s.BodyRate}, {"write rate", s.WriteRate}, {"buffer", s.Buffer}, {"memory", s.Memory},
+		{"body rate", s.BodyRate}, {"write rate", s.WriteRate}, {"buffer", s.Buffer}, {"memory", s.Memory}, {"WebSocket size", s.WebSocketSize},
 		{"request line", int64(s.Head.RequestLine)}, {"head size", int64(s.Head.Head)}, {"fields", int64(s.Head.Fields)},
 	} {
 		if n.value < 0 {

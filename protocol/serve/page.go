@@ -42,6 +42,7 @@ func (c *conn) appendRefusal(a *refusal) {
 	lines := append([]byte("Content-Type: "), kind...)
 	lines = append(lines, "\r\nContent-Length: "...)
 	lines = strconv.AppendInt(lines, int64(len(body)), 10)
+	lines = append(lines, a.lines...)
 	if wait := c.r.server.settings.RetryAfter; a.retry && wait > 0 {
 		lines = append(lines, "\r\nRetry-After: "...)
 		lines = strconv.AppendInt(lines, int64((wait+time.Second-1)/time.Second), 10)

@@ -8,6 +8,7 @@ type Port interface {
 	NewExchange() Exchange
 	Begin(x Exchange, r *bridge.Request, c bridge.Client) bool
 	Holds() bool
+	WebSockets() bool
 	Hold(x Exchange, r *bridge.Request, c bridge.Client) bool
 	Submit(x Exchange, length int64, file int)
 	Doorbell() int
@@ -32,6 +33,12 @@ type Exchange interface {
 	Advance(n int)
 	File() (bridge.File, bool)
 	State() bridge.State
+	MessageRoom() int
+	WriteMessage(kind bridge.MessageKind, b []byte, last bool)
+	WriteClose(code int, reason []byte)
+	Message() bridge.Message
+	Recalled() bool
+	Rest()
 	HangUp()
 	Leave()
 }

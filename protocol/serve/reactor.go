@@ -10,6 +10,7 @@ import (
 
 	"gobridge/bridge"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/websocket"
 )
 
 // A reactor serves its share of the connections on one goroutine. One turn takes every
@@ -43,6 +44,10 @@ type reactor struct {
 	smalls  [][]byte // of smallBuffer
 	works   []*work
 
+	inflaters websocket.Inflaters
+	inflated  []byte // of a compressed message
+	deflated  []byte
+
 	load atomic.Int32 // connections dealt to this reactor, for the acceptor
 
 	mail      sync.Mutex
@@ -62,10 +67,11 @@ type reactor struct {
 }
 
 const (
-	orderPart  = 1 << iota // have the clients come by new connections
-	orderDrain             // finish what was begun
-	orderCut               // close all connections
-	orderStop              // and end
+	orderPart    = 1 << iota // have the clients come by new connections
+	orderDrain               // finish what was begun
+	orderParting             // have WebSockets end
+	orderCut                 // close all connections
+	orderStop                // and end
 )
 
 const (
@@ -97,6 +103,7 @@ func newReactor(s *Server, port Port) (*reactor, error) {
 			return nil, err
 		}
 	}
+	r.inflaters = websocket.Inflaters{Take: s.budget.take, Give: s.budget.give}
 	r.readClock()
 	r.wheel.init(r.now)
 	return r, nil
@@ -325,6 +332,9 @@ func (r *reactor) obey(orders uint32) bool {
 	}
 	r.adopt()
 	for _, c := range r.conns {
+		if orders&orderParting != 0 {
+			c.part()
+		}
 		if orders&(orderCut|orderStop) == 0 {
 			c.drain()
 		} else if c.phase != closed {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gobridge/protocol/http1"
+	"gobridge/protocol/websocket"
 )
 
 // A refusal is an answer that the front gives itself.
@@ -13,6 +14,7 @@ type refusal struct {
 	text   string // for people
 	close  bool   // what the client sends after it is of no use
 	retry  bool   // say when to try again
+	lines  string // header lines
 }
 
 var (
@@ -21,6 +23,7 @@ var (
 	workerLost     = &refusal{status: 502, text: "The application's process ended before it had answered."}
 	overrun        = &refusal{status: 504, text: "The application did not answer in time."}
 	tooManyOfOne   = &refusal{status: 503, text: "Your address has as many connections as it may have here.", close: true, retry: true}
+	socketsFull    = &refusal{status: 503, text: "The server has as many WebSockets or requests as it takes at once. Please try again.", retry: true}
 	crowded        = &refusal{status: 503, text: "The server has as many requests as it takes at once. Please try again.", retry: true}
 	memoryShort    = &refusal{status: 503, text: "The server has no memory for the request at the moment. Please try again.", close: true, retry: true}
 	cannotStore    = &refusal{status: 503, text: "The server cannot store the request's body at the moment. Please try again.", close: true, retry: true}
@@ -68,6 +71,13 @@ func refusalOf(err error) *refusal {
 	var e *http1.Error
 	if errors.As(err, &e) {
 		a.status, a.text = e.Status, e.Reason
+	}
+	var no *websocket.Refusal
+	if errors.As(err, &no) {
+		a.status, a.text, a.close = no.Status, no.Reason, false
+		if a.status == 426 {
+			a.lines = "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: " + websocket.Version
+		}
 	}
 	return a
 }

@@ -31,6 +31,7 @@ type progress struct {
 	charged int64        // what a long head and a body's file have taken of the memory budget
 	intake  *intake      // what of the body is taken in, and not given to the exchange yet
 	expect  bool         // the client waits for 100 (Continue)
+	hearing bool         // frames are being taken
 	full    bool         // the application has no room for body bytes at the moment
 	body    bodyState    // how much of it has come
 	came    int64        // bytes of it since the deadline for more was set
@@ -52,6 +53,7 @@ type progress struct {
 	due      int64     // bytes still to be sent: of the answer's length, when that is the framing
 	chunk    int       // bytes still to be sent of a chunk whose size is announced
 	transfer *transfer // a file, which is a part of the body
+	socket   *socket   // the request is a WebSocket's handshake; nil: it is none
 	status   int
 	sent     int64 // body bytes
 }
@@ -159,6 +161,9 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return false
 	}
 	w.peer = q.Peer
+	if w.parser.WebSocket && r.port.WebSockets() && !c.shake(q) {
+		return false
+	}
 	if limit := s.BodySize; limit > 0 && q.BodyLength > limit {
 		c.refuse(bodyTooLarge)
 		return false
@@ -174,7 +179,7 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return c.take(q, behind)
 	}
 	if !r.port.Begin(w.x, q, c) {
-		c.refuse(crowded)
+		c.refuse(w.tooMany())
 		return false
 	}
 	w.begun = true
@@ -201,6 +206,9 @@ func (c *conn) leave() {
 	w := c.work
 	if w.begun || w.held {
 		w.begun, w.held = false, false
+		if w.socket != nil {
+			c.leaveSocket()
+		}
 		w.x.Leave()
 	}
 	c.dropIntake()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gobridge/bridge"
 )
 
 // A Server answers HTTP/1.1 on its listeners with what the bridge's workers say.
@@ -112,15 +114,16 @@ func (s *Server) Part() { s.order(orderPart) }
 
 // Drain accepts who is connected already and nobody else, has idle connections closed after
 // Settings.DrainTime, and waits until every request that was begun is answered; each answer
-// tells its client that the connection ends. When ctx ends first, the connections that are
-// left are cut; if any of them waited for an answer, the error says how many.
+// tells its client that the connection ends. WebSockets are closed shortly before ctx ends, if it
+// has a deadline (bridge.PartingTime). When it ends first, the connections that are left are cut;
+// if any of them waited for an answer, the error says how many.
 //
 // The reactors go on turning for the bridge's sake, until Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.Part()
 	err := s.stopAccepting(ctx.Err() != nil)
 	s.order(orderDrain)
-	if s.wait(ctx) {
+	if s.waitParting(ctx) {
 		return err
 	}
 	left := s.Connections()
@@ -130,6 +133,20 @@ func (s *Server) Drain(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("%d of %d connections were cut before they had their answer: %w", cut, left, ctx.Err()))
 	}
 	return err
+}
+
+// waitParting waits, and has WebSockets end before it is too late.
+func (s *Server) waitParting(ctx context.Context) bool {
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		first, stop := context.WithTimeout(ctx, left-bridge.PartingTime(left))
+		defer stop()
+		if s.wait(first) {
+			return true
+		}
+		s.order(orderParting)
+	}
+	return s.wait(ctx)
 }
 
 // drainPoll is how often Drain looks whether all connections have ended.
