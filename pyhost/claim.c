@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -538,4 +539,23 @@ size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last
     if (put > 0 && !(last && put == n))
         tell(c);
     return put;
+}
+
+bool gb_response_is_wide(const struct gb_claim *c)
+{
+    return c->response.write - c->response.base > GB_MIN_PIPE;
+}
+
+// Only the worker writes there, and what nobody is to read may be zeros.
+bool gb_response_give_back(struct gb_claim *c)
+{
+    uint32_t room;
+    const struct gb_segment *s = c->segment;
+    if (lost(c))
+        return true;
+    if (!gb_writer_room(&c->response, &room) || room < s->pipe_size)
+        return false;
+    if (s->pipe_size > GB_MIN_PIPE)
+        madvise(c->response.bytes + GB_MIN_PIPE, s->pipe_size - GB_MIN_PIPE, MADV_REMOVE);
+    return true;
 }

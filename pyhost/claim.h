@@ -92,6 +92,12 @@ bool gb_request_over(struct gb_claim *c);
 // gb_claim_finish follows at once.
 size_t gb_response_try(struct gb_claim *c, const void *from, size_t n, bool last);
 
+// Have the bytes that were put since the pipe was last empty used more than its first page?
+bool gb_response_is_wide(const struct gb_claim *c);
+
+// Gives the pages behind it back to the system, if the pipe is empty: false if it is not.
+bool gb_response_give_back(struct gb_claim *c);
+
 // Sleeps until there is room (GB_READY), the client is gone (GB_GONE), or a
 // signal (GB_INTERRUPTED).
 enum gb_wait gb_response_wait(struct gb_claim *c);

@@ -308,5 +308,5 @@ bool gb_loop_open(struct gb_loop *l, struct gb_segment *s)
     }
     here = l;
     l->turn = gb_py.PyCFunction_NewEx(&method, NULL, NULL);
-    return l->turn != NULL;
+    return l->turn != NULL && gb_rest_open(&l->rest);
 }

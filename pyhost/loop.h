@@ -8,6 +8,7 @@
 
 #include "bytes.h"
 #include "call.h"
+#include "rest.h"
 #include "scope.h"
 #include "segment.h"
 
@@ -23,6 +24,8 @@ struct gb_loop {
     struct gb_call **of_stream; // by stream: the call that has it, with a reference
     struct gb_call *newest;     // of those whose application has not returned, each with a reference
     size_t calls, streams;      // how many there are of both
+
+    struct gb_rest rest;
 
     struct gb_exchange *spare; // that no call has
     size_t spares;

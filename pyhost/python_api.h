@@ -91,6 +91,7 @@ enum {
     X(int, PyObject_SetAttrString, (PyObject *, const char *, PyObject *))                                             \
     X(PyObject *, PyObject_CallFunctionObjArgs, (PyObject *, ...))                                                     \
     X(PyObject *, PyObject_Call, (PyObject *, PyObject *, PyObject *))                                                 \
+    X(PyObject *, PyObject_CallMethod, (PyObject *, const char *, const char *, ...))                                  \
     X(PyObject *, PyObject_CallMethodObjArgs, (PyObject *, PyObject *, ...))                                           \
     X(PyObject *, PyCFunction_NewEx, (PyMethodDef *, PyObject *, PyObject *))                                          \
     X(PyObject *, Py_VaBuildValue, (const char *, va_list))                                                            \

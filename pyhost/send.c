@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "loop.h"
 #include "message.h"
+#include "rest.h"
 #include "websocket_message.h"
 
 // A piece up to this size is put together with what stands before it, and written as one.
@@ -259,7 +260,10 @@ static enum sent begin_message(struct gb_call *c, PyObject *message, struct gb_s
         return RAISED;
     }
     struct gb_exchange *x = c->exchange;
-    if (!go_on(x, rest)) {
+    bool whole = go_on(x, rest);
+    if (c->websocket != NULL)
+        gb_rest_note(c);
+    if (!whole) {
         if (!gb_claim_closed(&x->claim))
             return LEFT;
         c->gone = true;

@@ -41,6 +41,10 @@ struct gb_websocket {
     struct gb_incoming incoming;
     uint16_t code;    // websocket.disconnect's, once there is nothing but that
     PyObject *reason; // a str: owned
+
+    // rest.c's.
+    bool stirred, wide;        // it has written since the last look; it has pages to give back
+    struct gb_call *next_wide; // of those that have some
 };
 
 // Makes the events. False with the exception set.
