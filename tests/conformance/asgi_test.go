@@ -88,6 +88,7 @@ func TestASGI(t *testing.T) {
 				a := startASGI(t, p.Path, string(host))
 				a.all = i == len(all)-1 && host == p.Hosts()[0]
 				runTable(t, "ASGI", where, asgiChecks, a)
+				runTable(t, "ASGI-WebSocket", where, asgiSockets, a)
 				runTable(t, "ASGI+", where, asgiMore, a)
 				if err := a.one.AtRest(); err != nil {
 					t.Error(err)

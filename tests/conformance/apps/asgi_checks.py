@@ -14,6 +14,8 @@ import os
 import sys
 import time
 
+import asgi_sockets
+
 PAGES = {}
 NOTES = collections.defaultdict(list)
 GATES = collections.defaultdict(asyncio.Event)  # each made in the loop
@@ -332,6 +334,8 @@ async def application(scope, receive, send):
         return await lifespan(scope, receive, send)
     if not LIFE["started"]:
         LIFE["early"] += 1
+    if scope["type"] == "websocket":
+        return await asgi_sockets.application(scope, receive, send, note, shown)
     path = scope["path"][len(scope["root_path"]):]
     return await PAGES.get(path, PAGES["/scope"])(scope, receive, send)
 
