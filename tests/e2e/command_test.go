@@ -106,6 +106,20 @@ func TestForeignEnvironment(t *testing.T) {
 	mistake(t, c, 5, ".venv beside the application", "may not use "+filepath.Join(dir, ".venv"), "--venv")
 }
 
+// TestHangingInterpreter: it is said what the start waits for, and SIGTERM ends the wait.
+func TestHangingInterpreter(t *testing.T) {
+	t.Parallel()
+	python := filepath.Join(t.TempDir(), "python3")
+	must(t, os.WriteFile(python, []byte("#!/bin/sh\nexec sleep 600\n"), 0o755))
+	s, err := server.Run(server.Config{Application: "app:application", Dir: root(t, "examples", "hello"), Args: []string{"--python", python}})
+	must(t, err)
+	defer s.Kill()
+	if _, err := s.AwaitLog("waiting for " + python + ` \(--python\) to say which Python it is; after 1m0s it is given up`); err != nil {
+		t.Error(err)
+	}
+	must(t, s.Stop())
+}
+
 func TestAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

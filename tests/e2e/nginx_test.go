@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"gobridge/tests/server"
 )
@@ -76,6 +78,38 @@ func TestDjangoBehindNginx(t *testing.T) {
 			}}
 			visitDjango(t, newBrowser(t, client, "http://localhost"), way)
 		})
+	}
+}
+
+// TestEarlyAnswersBehindNginx: an answer that comes before the request's body has, from the
+// application or from the front, reaches the client, although nobody takes the rest of the
+// body. A reset instead of an orderly end would have nginx answer 502.
+func TestEarlyAnswersBehindNginx(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	s := start(t, server.Config{Application: "bodies:application", Bind: "unix:" + filepath.Join(dir, "app"),
+		Args: []string{"--workers", "1", "--buffer-request", "off", "--limit-request-body", "60M"}})
+	startNginx(t, dir, account, s.Address())
+	piece := make([]byte, 1<<20)
+	for range 3 {
+		for size, status := range map[int]int{50: http.StatusOK, 70: http.StatusRequestEntityTooLarge} {
+			conn, err := net.Dial("unix", filepath.Join(dir, "streamed"))
+			must(t, err)
+			defer conn.Close()
+			must(t, conn.SetDeadline(time.Now().Add(server.Patience)))
+			_, err = fmt.Fprintf(conn, "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size<<20)
+			must(t, err)
+			go func() { // as much as nginx takes
+				for range size {
+					if _, err := conn.Write(piece); err != nil {
+						return
+					}
+				}
+			}()
+			if a := read(http.ReadResponse(bufio.NewReader(conn), nil)); a.status != status {
+				t.Errorf("with %d MiB that nobody wants: %+v", size, a)
+			}
+		}
 	}
 }
 

@@ -105,10 +105,12 @@ func visitPages(v *visitor, f *framework, content []byte) {
 	told := fmt.Sprintf("random.bin %d %x", len(content), sha256.Sum256(content))
 	upload := file{"file", "random.bin", "application/octet-stream", content}
 	v.mustShow(v.post("/upload", nil, upload), told)
-	if p := v.postChunked("/upload", nil, upload); !f.wantsLength {
-		v.mustShow(p, told)
-	} else if p.status == http.StatusOK {
-		v.Error("an upload without a length is taken now, which docs/frameworks.md denies")
+	for _, waits := range []bool{false, true} {
+		if p := v.postChunked("/upload", waits, nil, upload); !f.wantsLength {
+			v.mustShow(p, told)
+		} else if p.status == http.StatusOK {
+			v.Error("an upload without a length is taken now, which docs/frameworks.md denies")
+		}
 	}
 
 	mustBeSame(v, "GET /file", []byte(v.see("/file").body), content)

@@ -30,6 +30,7 @@ func newVisitor(t *testing.T, s *server.Server) *visitor {
 	jar, err := cookiejar.New(nil)
 	must(t, err)
 	client := s.Client()
+	client.Transport.(*http.Transport).ExpectContinueTimeout = server.Patience // which nothing but a fault uses up
 	client.Jar = jar
 	t.Cleanup(client.CloseIdleConnections)
 	return &visitor{t, s, client}
@@ -116,11 +117,18 @@ func (v *visitor) post(path string, fields url.Values, files ...file) page {
 	return v.do("POST", path, kind, body)
 }
 
-// postChunked does the same without saying how much it is.
-func (v *visitor) postChunked(path string, fields url.Values, files ...file) page {
+// postChunked does the same without saying how much it is; it sends nothing before it is told
+// to go on, if it waits.
+func (v *visitor) postChunked(path string, waits bool, fields url.Values, files ...file) page {
 	v.Helper()
 	kind, body := v.multipart(fields, files)
-	return v.do("POST", path, kind, struct{ io.Reader }{body}) // of which net/http knows no length
+	request, err := http.NewRequest("POST", v.server.URL(path), struct{ io.Reader }{body}) // of which net/http knows no length
+	must(v, err)
+	request.Header.Set("Content-Type", kind)
+	if waits {
+		request.Header.Set("Expect", "100-continue")
+	}
+	return v.send(request)
 }
 
 func (v *visitor) multipart(fields url.Values, files []file) (kind string, body *bytes.Buffer) {
