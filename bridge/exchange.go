@@ -262,6 +262,7 @@ func (p *Port) release(r *run) {
 		r.reserved = false
 		r.gen.reserved--
 	}
+	p.bridge.dispatch.wakeUp() // of a WebSocket that has rested
 	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
 	r.gen.free.push(r)
 	if p.bridge.dispatch.line.count > 0 {

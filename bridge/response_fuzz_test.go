@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -12,19 +13,26 @@ import (
 // the segment, must not hang, and must have every stream back at the end.
 func FuzzHostileWorker(f *testing.F) {
 	head := appendTestHead(nil, 200, "OK", []string{"A: b"}, 5)
-	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3})
+	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3}, false)
 	hints := appendTestHead(nil, 103, "", []string{"Link: a"}, -1)
-	f.Add(append(append(hints, hints...), appendRecord(head, pyhost.RecordBody, []byte("h"))...), []byte{0, 1, 2, 3})
-	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
-	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0})
-	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0})
-	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9})
+	f.Add(append(append(hints, hints...), appendRecord(head, pyhost.RecordBody, []byte("h"))...), []byte{0, 1, 2, 3}, false)
+	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8}, false)
+	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0}, false)
+	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0}, false)
+	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9}, false)
+	say := func(kind uint32, text string) []byte { return appendRecord(nil, kind, []byte(text)) }
+	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordText|pyhost.RecordMore, "he"), say(pyhost.RecordText, "llo"),
+		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{2, 0, 0, 0, 0, 200, 1, 0, 0}, true)
 	file, notOne := testFiles(f)
 	files := [2]int{file, notOne}
-	f.Fuzz(func(t *testing.T, pipe, acts []byte) {
+	f.Fuzz(func(t *testing.T, pipe, acts []byte, socket bool) {
 		c := Config{Workers: 1, Threads: 1, Reactors: 1, Streams: 64, PipeSize: 4096}
 		b, w := newTestBridge(t, c)
 		p := b.ports[0]
+		var talker *chat
+		if socket {
+			talker, _ = handshake(p)
+		}
 		clients := []*fakeClient{begin(p, "/"), begin(p, "/"), begin(p, "/")}
 		w[0].connect()
 		run := w[0].claim()
@@ -42,10 +50,16 @@ func FuzzHostileWorker(f *testing.F) {
 			run.news()
 			hostile(run, &acts)
 			p.Turn()
+			if socket && talker.open {
+				talker.talkAtRandom(&acts)
+			}
 		}
 		run.news()
 		p.Turn()
 		kill(b, b.dispatch.gen.slots[0])
+		if socket {
+			talker.x.Leave()
+		}
 		for _, c := range clients {
 			c.x.Leave()
 			if c.x.body.held {
@@ -62,6 +76,18 @@ func FuzzHostileWorker(f *testing.F) {
 		}
 		expectIdle(t, b)
 	})
+}
+
+// talkAtRandom does what connections do with a WebSocket.
+func (c *chat) talkAtRandom(acts *[]byte) {
+	if room := c.x.MessageRoom(); room >= 0 && len(*acts) > 0 {
+		c.x.WriteMessage(MessageKind((*acts)[0]%2)+TextMessage, make([]byte, min(room, 50*int((*acts)[0]))), (*acts)[0]&2 != 0)
+	} else {
+		c.x.Rest()
+	}
+	if len(*acts) == 1 {
+		c.x.WriteClose(1000, []byte("bye"))
+	}
 }
 
 // hostile does what the next bytes say.

@@ -121,9 +121,10 @@ func (f *freeList) stale(t time.Time, n int) (old []*run) {
 	return old
 }
 
-// clean says whether all of a generation's streams are free, and none has pages.
+// clean says whether all of a generation's streams are free, but for WebSockets, and none of
+// the free ones has pages.
 func (g *generation) clean() bool {
-	if len(g.free) < len(g.runs) {
+	if len(g.free) < len(g.runs)-g.reserved {
 		return false
 	}
 	for _, r := range g.free {
