@@ -30,11 +30,12 @@ type reactor struct {
 	now   int64   // nanoseconds of the clock that the deadlines run by, as this turn began
 	wall  time.Time
 
-	yielded  int64 // when the reactor last blocked or yielded
-	refused  int64 // when it last logged a malformed request
-	unheard  int64 // when it last logged that a peer is not believed
-	unstored int64 // and a request whose body could not be stored
-	date     http1.Date
+	yielded    int64 // when the reactor last blocked or yielded
+	refused    int64 // when it last logged a malformed request
+	unheard    int64 // when it last logged that a peer is not believed
+	unstored   int64 // and a request whose body could not be stored
+	unfinished int64 // and that a web server has not sent what it began
+	date       http1.Date
 
 	// Memory that connections share, each while it needs it.
 	scratch []byte   // what a socket has is read here first

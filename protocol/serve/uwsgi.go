@@ -66,19 +66,20 @@ var noGateway = &refusal{status: 403, text: "This port is for web servers that t
 
 // refuseGateway refuses a peer that may not speak for others.
 func (c *conn) refuseGateway() {
-	if c.r.maySay() {
+	if c.r.maySay(&c.r.refused) {
 		c.r.server.settings.Log.Warn().Str("peer", c.peer.RemoteAddr).
 			Msg("a peer was refused that may not speak the uwsgi protocol: if it is your web server, name it in --uwsgi-allow-ips")
 	}
 	c.refuse(noGateway)
 }
 
-// maySay says whether something that clients bring about may be logged: once a second.
-func (r *reactor) maySay() bool {
-	if r.refused != 0 && r.now-r.refused < int64(time.Second) {
+// maySay says whether something that clients bring about may be logged, given when that was
+// done last: once a second.
+func (r *reactor) maySay(last *int64) bool {
+	if *last != 0 && r.now-*last < int64(time.Second) {
 		return false
 	}
-	r.refused = r.now
+	*last = r.now
 	return true
 }
 
@@ -92,14 +93,14 @@ func (c *conn) unfinished(why string) {
 	switch {
 	case c.phase == reading:
 		what = "a uwsgi packet is not whole"
-	case c.phase == idle && c.readBy == 0:
+	case c.phase == idle && c.readBy == 0 && !c.r.draining:
 		what = "a connection without a uwsgi packet was closed"
 	case (c.phase == taking || c.phase == serving) && c.work.body != bodyWhole:
 		what = "the body of a request is not whole"
 	default:
 		return
 	}
-	if c.r.maySay() {
+	if c.r.maySay(&c.r.unfinished) {
 		c.r.server.settings.Log.Info().Str("peer", c.peer.RemoteAddr).Str("request", c.Describe()).Str("reason", why).Msg(what)
 	}
 }
