@@ -125,6 +125,9 @@ func requestFlags(r *Request) (flags uint16) {
 	if r.WebSocket {
 		flags |= pyhost.RequestWebSocket
 	}
+	if r.Trailers && r.Minor == 1 {
+		flags |= pyhost.RequestTrailers
+	}
 	return flags
 }
 

@@ -171,7 +171,7 @@ func (x *Exchange) State() State {
 	if !x.done || x.more() {
 		return Waiting
 	}
-	whole := x.in.headDone && x.in.left == 0 && !x.in.piece && pipeEmpty(&x.run.shared().Response)
+	whole := x.in.headDone && x.in.left == 0 && !x.in.piece && x.in.tail.whole() && pipeEmpty(&x.run.shared().Response)
 	if atomic.LoadUint32(&x.run.shared().Outcome) != pyhost.OutcomeFinished || !whole {
 		return Aborted
 	}
@@ -188,6 +188,8 @@ func (x *Exchange) more() bool {
 		return true
 	case x.in.piece:
 		return n >= pyhost.FileSize
+	case x.in.tail != nil:
+		return n > 0
 	case x.in.left == 0 && (x.in.headDone || x.in.need == 0):
 		return n >= pyhost.RecordSize
 	}

@@ -15,9 +15,9 @@ import (
 // piece. So a front that meets the record need never wait for the descriptor: what is not
 // there by then, or in the socket, was not sent.
 //
-// A run holds the one descriptor that came for its present queueing. It goes to whoever
-// sends the response, or is closed when the stream is queued anew, is free, or its client
-// has left.
+// A run holds at most one descriptor. It goes to whoever sends the response when its record
+// is read, and from then on the worker may give the next one; or it is closed when the stream
+// is queued anew, is free, or its client has left.
 
 // File is a piece of a file that is the next part of a response's body.
 type File struct {
@@ -76,7 +76,6 @@ func (x *Exchange) descriptor() (int, bool) {
 type heldFile struct {
 	fd   int // while it is held
 	held bool
-	word uint64 // the run's when one came last: there is one at most for each queueing
 }
 
 // takeFile returns the descriptor; or -1, and the worker that may have sent one.
@@ -111,7 +110,7 @@ func (r *run) dropFile() {
 
 // hold keeps a descriptor that a worker has sent, or closes it: it must be a regular
 // file, for a stream that this very worker runs or has just run for a client who is still
-// there, and the first one for it.
+// there, and that holds none.
 func (g *generation) hold(w *worker, m *pyhost.Message, fds []int) bool {
 	if len(fds) != 1 || m.A >= uint64(len(g.runs)) || !regular(fds[0]) {
 		closeFiles(fds)
@@ -121,12 +120,12 @@ func (g *generation) hold(w *worker, m *pyhost.Message, fds []int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := g.runs[m.A]
-	if r.x == nil || r.file.word == r.word || w.incarnation != pyhost.WordIncarnation(r.word) ||
+	if r.x == nil || r.file.held || w.incarnation != pyhost.WordIncarnation(r.word) ||
 		m.B != pyhost.Word(pyhost.StateRunning, w.incarnation, pyhost.WordSequence(r.word)) || !r.begun() {
 		closeFiles(fds)
 		return false
 	}
-	r.file = heldFile{fd: fds[0], held: true, word: r.word} //gb:step file_held
+	r.file = heldFile{fd: fds[0], held: true} //gb:step file_held
 	return true
 }
 

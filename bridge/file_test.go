@@ -233,8 +233,7 @@ func TestFilesForOthersStreams(t *testing.T) {
 	wantOpen(t, 1)
 }
 
-// The first of two descriptors counts, even when it has been taken already; and only one
-// record may name it.
+// Of two descriptors the first one counts. The second is closed, and so is missed.
 func TestSecondFile(t *testing.T) {
 	b, w := newTestBridge(t, config(1, 1))
 	p := b.ports[0]
@@ -246,7 +245,6 @@ func TestSecondFile(t *testing.T) {
 	w[0].heard()
 	run.write(appendFileRecord(appendTestHead(nil, 200, "OK", nil, -1), 0, 3))
 	p.Turn()
-	run.pass(file)
 	run.pass(pipe)
 	w[0].heard()
 	if b.dispatch.gen.runs[run.stream].file.held {
@@ -257,6 +255,38 @@ func TestSecondFile(t *testing.T) {
 	p.Turn()
 	if c.state != Aborted || string(c.body) != "the" {
 		t.Errorf("state %v, body %q", c.state, c.body)
+	}
+	expectIdle(t, b)
+	wantOpen(t, 1)
+}
+
+// A response of several files: each descriptor comes when the record before it was read, heard
+// by whoever listens or by who comes to the record.
+func TestSeveralFiles(t *testing.T) {
+	b, w := newTestBridge(t, config(1, 1))
+	p := b.ports[0]
+	file, _ := testFiles(t)
+	for round := range 4 {
+		c := begin(p, "/")
+		run := w[0].claim()
+		run.write(appendTestHead(nil, 200, "OK", nil, -1))
+		for i := range 3 {
+			run.pass(file)
+			if (round>>i)&1 == 0 {
+				w[0].heard()
+			}
+			run.write(appendRecord(appendFileRecord(nil, uint64(4*i), 4), pyhost.RecordBody, []byte("|")))
+			if r := b.dispatch.gen.runs[run.stream]; i < 2 {
+				if p.Turn(); r.file.held {
+					t.Fatal("a descriptor is held whose record was read")
+				}
+			}
+		}
+		run.finish(pyhost.OutcomeFinished)
+		p.Turn()
+		if want := testFile[:4] + "|" + testFile[4:8] + "|" + testFile[8:12] + "|"; c.state != Finished || string(c.body) != want {
+			t.Errorf("state %v, body %q, want %q", c.state, c.body, want)
+		}
 	}
 	expectIdle(t, b)
 	wantOpen(t, 1)

@@ -19,6 +19,7 @@ type Request struct {
 	BodyLength int64   // bytes; 0 none, -1 unknown (chunked)
 	Expect     bool    // the client waits for 100 (Continue)
 	WebSocket  bool    // it is a WebSocket's handshake: behind it come messages
+	Trailers   bool    // the client takes trailers behind a body (TE: trailers)
 	Peer       *Peer
 	ID         []byte   // by which logs know the request; empty: by none
 	Gateway    *Gateway // nil: it came by HTTP

@@ -40,6 +40,11 @@ func (h *ResponseHead) line(n int) (from, nameSize, to int) {
 	return from, nameSize, to - 2
 }
 
+// isHeadSize says whether a head's record may be so long.
+func isHeadSize(size uint32) bool {
+	return size >= pyhost.ResponseHeadSize && size <= pyhost.MaxResponseHead
+}
+
 // errHead means that a worker's response head makes no sense.
 var errHead = errors.New("the worker's response head makes no sense")
 
@@ -109,9 +114,9 @@ type incoming struct {
 	hinted   bool   // head is early hints, which Hints has not returned yet
 	left     uint32 // bytes of the current BODY record still to come
 	piece    bool   // a FILE record's header was read, its payload is next
-	fileSeen bool   // there was a FILE record
 	fileDue  bool   // file is the next part of the body
 	file     File
+	tail     *tail // a TRAILERS record's header was read; nil: not so
 }
 
 // headMemory is how much memory for a head a connection keeps between requests.
@@ -182,7 +187,7 @@ func (x *Exchange) readHead() (bool, error) {
 			return false, nil
 		}
 		due := kind == pyhost.RecordHead || kind == pyhost.RecordHints || kind == pyhost.RecordAccept && x.socket.asked
-		if in.kind = kind; !due || size < pyhost.ResponseHeadSize || size > pyhost.MaxResponseHead {
+		if in.kind = kind; !due || !isHeadSize(size) {
 			return false, fmt.Errorf("%w: record %d of %d bytes where a head was due", errHead, kind, size)
 		}
 		in.need = int(size)
@@ -266,14 +271,19 @@ func (x *Exchange) readRecord(a, b []byte) (bool, error) {
 	if x.in.piece {
 		return x.readFile(a, b)
 	}
+	if x.in.tail != nil {
+		return false, x.readTail(a, b)
+	}
 	kind, size, ok := record(a, b)
 	switch {
 	case !ok:
 		return false, nil
 	case kind == pyhost.RecordBody:
 		x.in.left = size
-	case kind == pyhost.RecordFile && size == pyhost.FileSize && !x.in.fileSeen:
-		x.in.piece, x.in.fileSeen = true, true
+	case kind == pyhost.RecordFile && size == pyhost.FileSize:
+		x.in.piece = true
+	case kind == pyhost.RecordTrailers && isHeadSize(size):
+		x.in.tail = &tail{need: int(size)}
 	default:
 		return false, fmt.Errorf("record %d of %d bytes where body bytes were due", kind, size)
 	}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"gobridge/pyhost"
@@ -23,6 +24,9 @@ func FuzzHostileWorker(f *testing.F) {
 	say := func(kind uint32, text string) []byte { return appendRecord(nil, kind, []byte(text)) }
 	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordText|pyhost.RecordMore, "he"), say(pyhost.RecordText, "llo"),
 		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{2, 0, 0, 0, 0, 200, 1, 0, 0}, true)
+	tail := appendTestTail(nil, "X-Sum: 1")
+	f.Add(append(appendRecord(head, pyhost.RecordBody, []byte("hello")), tail...), []byte{0, 1, 2, 3}, false)
+	f.Add(append(append(slices.Clip(head), tail...), tail...), []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8}, false)
 	file, notOne := testFiles(f)
 	files := [2]int{file, notOne}
 	f.Fuzz(func(t *testing.T, pipe, acts []byte, socket bool) {

@@ -20,6 +20,7 @@ func appendScope(dst []byte, r *Request) []byte {
 	dst = appendVariable(dst, "", r.Query)
 	dst = appendVariable(dst, "", versionOf(r))
 	dst = appendPeer(dst, r.Peer)
+	dst = appendVariable(dst, "", r.ID)
 	for i := range r.Fields {
 		dst = appendLower(dst, &r.Fields[i])
 	}

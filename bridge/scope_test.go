@@ -39,7 +39,7 @@ func TestScope(t *testing.T) {
 		method, root, path, query string
 		minor                     int
 		peer                      *Peer
-		want                      string // joined by |
+		want                      string // joined by |, but for the id
 	}{
 		{"GET", "", "/", "", 1, tcp, "GET||/|/||1.1|http|10.0.0.1|5000|10.0.0.2|80"},
 		{"get", "", "/caf%C3%A9/%2f%zz", "a=%20b", 0, tcp, "GET||/café//%zz|/caf%C3%A9/%2f%zz|a=%20b|1.0|http|10.0.0.1|5000|10.0.0.2|80"},
@@ -50,10 +50,10 @@ func TestScope(t *testing.T) {
 		{"GET", "/shop", "/shopping", "", 1, tcp, "GET|/shop|/shop/shopping|/shopping||1.1|http|10.0.0.1|5000|10.0.0.2|80"},
 		{"GET", "", "/", "", 1, nil, "GET||/|/||1.1|||||"},
 	} {
-		r := Request{Method: []byte(c.method), Root: c.root, Path: []byte(c.path), Query: []byte(c.query), Minor: c.minor, Peer: c.peer,
+		r := Request{Method: []byte(c.method), Root: c.root, Path: []byte(c.path), Query: []byte(c.query), Minor: c.minor, Peer: c.peer, ID: []byte("id"),
 			Fields: []Field{{[]byte("HoSt"), []byte("A:1")}, {[]byte("X-Two"), []byte("b")}, {[]byte("x-two"), nil}}}
 		values, fields := readScope(t, appendScope([]byte("before")[:0], &r))
-		if got := strings.Join(values, "|"); got != c.want {
+		if got := strings.Join(values, "|"); got != c.want+"|id" {
 			t.Errorf("%s %s in %q: %s, want %s", c.method, c.path, c.root, got, c.want)
 		}
 		if got := strings.Join(fields, "|"); got != "host: A:1|x-two: b|x-two: " {

@@ -44,6 +44,11 @@ __attribute__((format(printf, 3, 0))) static void make_line(const struct gb_call
     Py_ssize_t size = 0;
     const char *method = c->method != NULL ? gb_py.PyUnicode_AsUTF8AndSize(c->method, &size) : NULL;
     gb_log_begin(l);
+    if (c->id != NULL) {
+        l->text[l->size++] = '[';
+        add_bytes(l, c->id, ']');
+        l->text[l->size++] = ' ';
+    }
     gb_log_client(l, (const uint8_t *)(method != NULL ? method : ""), (size_t)size, ' ');
     bool query = !is_empty(c->query);
     add_bytes(l, c->raw_path, query ? '?' : ':');
@@ -102,7 +107,7 @@ static bool is_left(struct gb_call *c)
 static void give_up(struct gb_call *c)
 {
     struct gb_exchange *x = c->exchange;
-    bool answered = x != NULL && !x->head_sent && !is_left(c) && gb_send_500(c);
+    bool answered = x != NULL && !x->head_sent && !x->amid && !is_left(c) && gb_send_500(c);
     gb_py.PyErr_Clear();
     if (c->exchange != NULL)
         gb_call_finish(c, answered ? GB_FINISHED : GB_ABORTED);
@@ -342,6 +347,7 @@ static void call_dealloc(PyObject *self)
     gb_py.Py_DecRef(c->raw_path);
     gb_py.Py_DecRef(c->query);
     gb_websocket_free(c->websocket);
+    gb_py.Py_DecRef(c->id);
     gb_python_dealloc(self);
 }
 

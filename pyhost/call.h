@@ -22,12 +22,15 @@ struct gb_websocket;
 struct gb_exchange {
     struct gb_claim claim;
     struct gb_head head;
-    bool started;       // http.response.start came
-    bool trailers;      // and announced that trailers follow the body
-    bool body_over;     // the last http.response.body came; only trailers may follow
-    bool head_sent;     // the head is in the pipe, with a piece of the body
-    uint64_t body_sent; // bytes of the body that are in the pipe, or on their way there
-    size_t burst;       // bytes moved since the application last waited for anything here
+    struct gb_head extra; // early hints before it, trailers behind the body
+    bool started;         // http.response.start came
+    bool trailers;        // and announced that trailers follow the body
+    bool body_begun;      // a piece of the body came
+    bool body_over;       // the last piece came; only trailers may follow
+    bool head_sent;       // the head is in the pipe, with a piece of the body
+    bool amid;            // it is not, but a part of early hints
+    uint64_t body_sent;   // bytes of the body that are in the pipe, or on their way there
+    size_t burst;         // bytes moved since the application last waited for anything here
     struct gb_exchange *next;
 };
 
@@ -40,6 +43,7 @@ struct gb_call {
     PyObject *task;                      // NULL when it has ended
     PyObject *method, *raw_path, *query; // for the log
     struct gb_websocket *websocket;      // owned; NULL: it is an HTTP request's
+    PyObject *id;                        // likewise: bytes; NULL: the request has none
     PyObject *readers;                   // gobridge.Receive that wait, each with the next one
     PyObject *senders, *last_sender;     // gobridge.Send that wait, in their order; the second is borrowed
     bool body_over;                      // the last http.request was returned

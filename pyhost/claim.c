@@ -95,7 +95,7 @@ bool gb_claim_take(struct gb_claim *c, const struct gb_hint *hint)
     c->unreadable = 0;
     atomic_store(&c->over, false);
     c->body_came = false;
-    c->request_asked = c->response_asked = false;
+    c->request_asked = c->response_asked = c->file_named = false;
     c->reactor = *(volatile uint32_t *)&stream->reactor;
     if (c->reactor >= s->reactors)
         return give_back(c);
@@ -322,15 +322,32 @@ static bool look_response(struct gb_claim *c, enum gb_wait *found)
     return room > 0;
 }
 
-enum gb_wait gb_response_watch(struct gb_claim *c)
+// Is the wait for the front to take the last file over?
+static bool look_file(struct gb_claim *c, enum gb_wait *found)
+{
+    *found = GB_GONE;
+    if (gb_claim_closed(c))
+        return true;
+    *found = GB_READY;
+    return !c->file_named || gb_writer_was_read(&c->response, c->file_end);
+}
+
+void gb_file_named(struct gb_claim *c, size_t size)
+{
+    c->file_named = true;
+    c->file_end = c->response.write + (uint32_t)size;
+}
+
+// Asks for news of the response pipe until `look` is content.
+static enum gb_wait watch_response(struct gb_claim *c, bool (*look)(struct gb_claim *, enum gb_wait *))
 {
     enum gb_wait found;
-    bool over = look_response(c, &found);
+    bool over = look(c, &found);
     if (!over && !c->response_asked) {
         c->response_asked = true;
         atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NEWS);
         GB_STEP(response_waits);
-        over = look_response(c, &found);
+        over = look(c, &found);
     }
     if (!over)
         return GB_LATER;
@@ -340,6 +357,16 @@ enum gb_wait gb_response_watch(struct gb_claim *c)
         atomic_store(&c->response.pipe->writer_waits, GB_WAITS_NOT);
     }
     return found;
+}
+
+enum gb_wait gb_response_watch(struct gb_claim *c)
+{
+    return watch_response(c, look_response);
+}
+
+enum gb_wait gb_file_watch(struct gb_claim *c)
+{
+    return watch_response(c, look_file);
 }
 
 enum gb_wait gb_response_wait(struct gb_claim *c)

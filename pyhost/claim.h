@@ -36,6 +36,8 @@ struct gb_claim {
     bool body_came;              // some of the body was read: no client waits for 100 any more
     bool request_asked;          // for news of request bytes, or of the client's leaving
     bool response_asked;         // for news of room
+    bool file_named;             // a FILE record was written, or is about to be
+    uint32_t file_end;           // the pipe's counter of written bytes behind the last one
     struct gb_reader request;
     struct gb_writer response;
     struct gb_spool spool; // with GB_REQUEST_SPOOLED: the body
@@ -110,6 +112,13 @@ enum gb_wait gb_response_watch(struct gb_claim *c);
 // The same for a WebSocket's records, which have no end but a CLOSE: GB_READY, GB_GONE when
 // the pipe is empty and the client gone, or GB_LATER.
 enum gb_wait gb_records_watch(struct gb_claim *c);
+
+// The front holds one descriptor for a stream at a time: GB_READY when it has taken the one
+// before, if there was one, so that the next may be sent; else GB_LATER or GB_GONE.
+enum gb_wait gb_file_watch(struct gb_claim *c);
+
+// Notes that the next `size` bytes for the response pipe end with a FILE record.
+void gb_file_named(struct gb_claim *c, size_t size);
 
 // Once the body is over: GB_GONE if the client has left or sends nothing more, else GB_LATER.
 enum gb_wait gb_client_watch(struct gb_claim *c);

@@ -54,8 +54,8 @@ enum {
     // worker to front
     GB_MSG_READY = 18, // a: GB_INTERFACE_*: the form of the heads it wants; payload: the name of its loop, empty for
                        // WSGI. The application is imported, its lifespan has started; requests may come
-    GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the one GB_RECORD_FILE of
-                       // this response, which is written after this was sent
+    GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the next GB_RECORD_FILE of
+                       // this response, which is written after this was sent. The front holds one at a time
     GB_MSG_STACKED = 22, // a: 1 if the stacks are written, else 0; payload: why not
     // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback

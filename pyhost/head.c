@@ -13,6 +13,7 @@ void gb_head_reset(struct gb_head *h)
     h->status = 0;
     h->flags = 0;
     h->body_length = GB_LENGTH_UNKNOWN;
+    h->names_trailers = h->trails = false;
     h->reason.size = h->lines.size = h->table.size = 0;
 }
 
@@ -132,6 +133,50 @@ static void refuse_name(const char *name, size_t size)
     gb_py.Py_DecRef(text);
 }
 
+// Fields that say how the message is framed, routed, read, kept or answered: who takes a
+// trailer for one of them must have had it before the body.
+static const char *const before_body[] = {"accept-ranges",
+                                          "age",
+                                          "allow",
+                                          "authentication-info",
+                                          "authorization",
+                                          "cache-control",
+                                          "clear-site-data",
+                                          "content-disposition",
+                                          "content-encoding",
+                                          "content-language",
+                                          "content-length",
+                                          "content-location",
+                                          "content-range",
+                                          "content-security-policy",
+                                          "content-type",
+                                          "cookie",
+                                          "date",
+                                          "expect",
+                                          "expires",
+                                          "host",
+                                          "location",
+                                          "max-forwards",
+                                          "pragma",
+                                          "proxy-authentication-info",
+                                          "range",
+                                          "retry-after",
+                                          "set-cookie",
+                                          "strict-transport-security",
+                                          "vary",
+                                          "warning",
+                                          "www-authenticate"};
+
+static bool may_trail(const char *name, size_t size)
+{
+    for (size_t i = 0; i < sizeof before_body / sizeof *before_body; i++)
+        if (is(name, size, before_body[i])) {
+            gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "the field %s cannot stand behind the body", before_body[i]);
+            return false;
+        }
+    return true;
+}
+
 enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_size, const char *value, size_t value_size,
                             const char **tell)
 {
@@ -146,10 +191,12 @@ enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_siz
         return GB_FIELD_WRONG;
     }
     size_t which = which_hop_by_hop(name, name_size);
-    if (which < HOP_BY_HOP) {
+    if (which < HOP_BY_HOP && !(h->names_trailers && is(name, name_size, "trailer"))) {
         *tell = told_once(which);
         return GB_FIELD_LEFT_OUT;
     }
+    if (h->trails && !may_trail(name, name_size))
+        return GB_FIELD_WRONG;
     if (is(name, name_size, "content-length") && !take_length(h, value, value_size))
         return GB_FIELD_WRONG;
     if (is(name, name_size, "date"))
@@ -211,4 +258,9 @@ bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out)
 bool gb_head_accept(const struct gb_head *h, struct gb_bytes *out)
 {
     return add_record(h, GB_RECORD_ACCEPT, out);
+}
+
+bool gb_head_trailers(const struct gb_head *h, struct gb_bytes *out)
+{
+    return add_record(h, GB_RECORD_TRAILERS, out);
 }

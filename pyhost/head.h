@@ -13,6 +13,8 @@ struct gb_head {
     unsigned status;
     uint32_t flags;       // GB_HEAD_*
     uint64_t body_length; // Content-Length, or GB_LENGTH_UNKNOWN
+    bool names_trailers;  // set by who lets trailers follow: the field Trailer is the application's
+    bool trails;          // set by who makes trailers: not every field can be one (RFC 9110 section 6.5.1)
     struct gb_bytes reason, lines, table;
 };
 
@@ -50,10 +52,11 @@ bool gb_head_bodiless(const struct gb_head *h, unsigned request_flags);
 // one that HEAD leaves out. False with the exception set.
 bool gb_head_announce(struct gb_head *h, unsigned request_flags, size_t size);
 
-// Adds it to `out` as a record: the response's head, or its header lines as early hints or
-// with which a WebSocket is accepted. False with the exception set.
+// Adds it to `out` as a record: the response's head, or its header lines as early hints, as
+// trailers, or with which a WebSocket is accepted. False with the exception set.
 bool gb_head_record(const struct gb_head *h, struct gb_bytes *out);
 bool gb_head_hints(const struct gb_head *h, struct gb_bytes *out);
+bool gb_head_trailers(const struct gb_head *h, struct gb_bytes *out);
 bool gb_head_accept(const struct gb_head *h, struct gb_bytes *out);
 
 // Gives all its memory back.

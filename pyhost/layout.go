@@ -55,6 +55,7 @@ const (
 	RequestExpect    = 4
 	RequestSpooled   = 8
 	RequestWebSocket = 16
+	RequestTrailers  = 32
 
 	// the first variables of an ASGI head, in this order
 	ScopeMethod       = 0
@@ -68,7 +69,8 @@ const (
 	ScopeClientPort   = 8
 	ScopeServer       = 9
 	ScopeServerPort   = 10
-	ScopeVariables    = 11
+	ScopeRequestID    = 11
+	ScopeVariables    = 12
 	RequestIDVariable = "gobridge.request_id" // GB_REQUEST_ID
 
 	LengthUnknown   = 1<<64 - 1
@@ -76,15 +78,16 @@ const (
 	MaxResponseHead = 1 << 20
 
 	// Record.Kind
-	RecordHead   = 1
-	RecordBody   = 2
-	RecordFile   = 3
-	RecordHints  = 4
-	RecordAccept = 5
-	RecordText   = 6
-	RecordBinary = 7
-	RecordClose  = 8
-	RecordMore   = 0x100 // a flag of RecordText and RecordBinary
+	RecordHead     = 1
+	RecordBody     = 2
+	RecordFile     = 3
+	RecordHints    = 4
+	RecordAccept   = 5
+	RecordText     = 6
+	RecordBinary   = 7
+	RecordClose    = 8
+	RecordTrailers = 9
+	RecordMore     = 0x100 // a flag of RecordText and RecordBinary
 
 	// ResponseHead.Flags
 	HeadDate   = 1

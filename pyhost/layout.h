@@ -198,6 +198,8 @@ enum {
     GB_REQUEST_EXPECT = 4,     // the client waits for 100 (Continue)
     GB_REQUEST_SPOOLED = 8,    // the body is in a file; its length is known
     GB_REQUEST_WEBSOCKET = 16, // a WebSocket's handshake (RFC 6455 section 4): there is no body; see GB_RECORD_ACCEPT
+    GB_REQUEST_TRAILERS =
+        32, // the client takes trailers (TE: trailers, RFC 9110 section 6.5.1), and its protocol has them
 };
 
 enum gb_scope {
@@ -212,6 +214,7 @@ enum gb_scope {
     GB_SCOPE_CLIENT_PORT, // decimal
     GB_SCOPE_SERVER,      // address, or the path of a unix socket
     GB_SCOPE_SERVER_PORT, // decimal; empty: a unix socket
+    GB_SCOPE_REQUEST_ID,  // by which logs know the request; empty: by none
     GB_SCOPE_VARIABLES,
 };
 
@@ -228,14 +231,16 @@ struct gb_record {
 enum {
     GB_RECORD_HEAD = 1,  // struct gb_response_head and what follows it; once
     GB_RECORD_BODY = 2,  // body bytes
-    GB_RECORD_FILE = 3,  // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE); once
+    GB_RECORD_FILE = 3,  // struct gb_file: bytes of the file whose descriptor was sent before it (GB_MSG_FILE). There
+                         // may be several; the next one's descriptor is sent when this record was read
     GB_RECORD_HINTS = 4, // as HEAD, with the status 103 and no reason: early hints (RFC 8297); before HEAD, any number
     // A WebSocket's. ACCEPT stands in the response pipe where HEAD would; behind it both pipes carry
     // messages, in records of these kinds, until a CLOSE of either side. HEAD refuses the handshake.
     GB_RECORD_ACCEPT = 5, // as HEAD, with the status 101 and no reason; its lines are the application's
     GB_RECORD_TEXT = 6,   // UTF-8, checked by who wrote it; may be cut between any two bytes (GB_RECORD_MORE)
     GB_RECORD_BINARY = 7,
-    GB_RECORD_CLOSE = 8, // struct gb_close and the reason; the last record of its pipe
+    GB_RECORD_CLOSE = 8,    // struct gb_close and the reason; the last record of its pipe
+    GB_RECORD_TRAILERS = 9, // as HEAD, with the status 200 and no reason: fields behind the body; the last record
 };
 
 // Set in the kind of a TEXT or BINARY record: the same message goes on in the next record, of the same kind.

@@ -48,7 +48,7 @@ static struct gb_exchange *take_exchange(struct gb_loop *l)
     } else {
         x = new_exchange(l);
     }
-    x->started = x->trailers = x->body_over = x->head_sent = false;
+    x->started = x->trailers = x->body_begun = x->body_over = x->head_sent = x->amid = false;
     x->body_sent = 0;
     x->burst = 0;
     return x;
@@ -57,9 +57,8 @@ static struct gb_exchange *take_exchange(struct gb_loop *l)
 static void free_exchange(struct gb_exchange *x)
 {
     gb_claim_close(&x->claim);
-    free(x->head.reason.data);
-    free(x->head.lines.data);
-    free(x->head.table.data);
+    gb_head_free(&x->head);
+    gb_head_free(&x->extra);
     free(x);
 }
 
@@ -70,6 +69,7 @@ void gb_loop_give_back(struct gb_loop *l, struct gb_exchange *x)
         return;
     }
     gb_head_trim(&x->head);
+    gb_head_trim(&x->extra);
     x->next = l->spare;
     l->spare = x;
     l->spares++;

@@ -8,6 +8,7 @@
 
 static struct {
     PyObject *type, *status, *headers, *trailers, *body, *more_body, *more_trailers;
+    PyObject *path, *file, *offset, *count, *links;
 } key;
 
 bool gb_message_prepare(void)
@@ -19,8 +20,14 @@ bool gb_message_prepare(void)
     key.more_trailers = gb_py.PyUnicode_InternFromString("more_trailers");
     key.body = gb_py.PyUnicode_InternFromString("body");
     key.more_body = gb_py.PyUnicode_InternFromString("more_body");
+    key.path = gb_py.PyUnicode_InternFromString("path");
+    key.file = gb_py.PyUnicode_InternFromString("file");
+    key.offset = gb_py.PyUnicode_InternFromString("offset");
+    key.count = gb_py.PyUnicode_InternFromString("count");
+    key.links = gb_py.PyUnicode_InternFromString("links");
     return key.type != NULL && key.status != NULL && key.headers != NULL && key.trailers != NULL && key.body != NULL &&
-           key.more_body != NULL && key.more_trailers != NULL;
+           key.more_body != NULL && key.more_trailers != NULL && key.path != NULL && key.file != NULL &&
+           key.offset != NULL && key.count != NULL && key.links != NULL;
 }
 
 int gb_message_flag(PyObject *message, PyObject *name)
@@ -135,6 +142,7 @@ enum gb_message_kind gb_message_start(struct gb_call *c, PyObject *message)
     }
     gb_head_reset(&x->head);
     int trailers = gb_message_flag(message, key.trailers);
+    x->head.names_trailers = trailers > 0 && (x->claim.head.flags & GB_REQUEST_TRAILERS);
     if (trailers < 0 || !take_status(&x->head, message) || !gb_message_headers(c, message, &x->head))
         return GB_MESSAGE_WRONG;
     x->trailers = trailers > 0;
@@ -180,42 +188,145 @@ static bool take_body(PyObject *message, struct gb_piece *piece)
     return done;
 }
 
-enum gb_message_kind gb_message_body(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+// May a piece of the body come now? False with the exception set.
+static bool may_have(const struct gb_exchange *x, const char *type)
 {
-    *piece = (struct gb_piece){.kind = GB_RECORD_BODY};
-    struct gb_exchange *x = c->exchange;
-    if (!x->started || x->body_over) {
-        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
-                              x->started ? "http.response.body was sent after the last one"
-                                         : "http.response.body was sent before http.response.start");
-        return GB_MESSAGE_WRONG;
-    }
-    int more = gb_message_flag(message, key.more_body);
-    if (more < 0 || !take_body(message, piece))
-        return GB_MESSAGE_WRONG;
-    x->body_over = more == 0;
+    if (x->started && !x->body_over)
+        return true;
+    gb_py.PyErr_Format(*gb_py.PyExc_RuntimeError, "%s was sent %s", type,
+                       x->started ? "after the end of the body" : "before http.response.start");
+    return false;
+}
+
+// Notes a piece that was taken; `more`: others follow.
+static enum gb_message_kind took_piece(struct gb_exchange *x, struct gb_piece *piece, bool more)
+{
+    x->body_begun = true;
+    x->body_over = !more;
     piece->last = x->body_over && !x->trailers;
+    if (x->body_over && x->trailers) {
+        gb_head_reset(&x->extra);
+        x->extra.status = 200;
+        x->extra.trails = true;
+    }
     return GB_MESSAGE_PIECE;
 }
 
-// ---- http.response.trailers: HTTP/1.1 clients are sent none, and the extension is not
-// announced to applications; who sends them all the same is borne.
+enum gb_message_kind gb_message_body(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    *piece = (struct gb_piece){.kind = GB_RECORD_BODY};
+    if (!may_have(c->exchange, "http.response.body"))
+        return GB_MESSAGE_WRONG;
+    int more = gb_message_flag(message, key.more_body);
+    if (more < 0 || !take_body(message, piece))
+        return GB_MESSAGE_WRONG;
+    return took_piece(c->exchange, piece, more > 0);
+}
+
+// ---- Files instead of bytes: http.response.pathsend and http.response.zerocopysend.
+
+// What a message must have: a new reference, or NULL with the exception set.
+static PyObject *needed(PyObject *message, PyObject *name)
+{
+    PyObject *item = gb_python_dict_item(message, name);
+    if (item == NULL && gb_py.PyErr_Occurred() == NULL)
+        gb_py.PyErr_SetObject(*gb_py.PyExc_KeyError, name);
+    return item;
+}
+
+static enum gb_message_kind take_path(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    if (!may_have(c->exchange, "http.response.pathsend"))
+        return GB_MESSAGE_WRONG;
+    if (c->exchange->body_begun) {
+        gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
+                              "http.response.pathsend is the whole body, and a piece of it was sent before");
+        return GB_MESSAGE_WRONG;
+    }
+    PyObject *path = needed(message, key.path);
+    bool taken = path != NULL && gb_piece_open(piece, path);
+    gb_py.Py_DecRef(path);
+    if (!taken)
+        return GB_MESSAGE_WRONG;
+    if (piece->size > c->exchange->head.body_length) // it has grown since the application looked
+        piece->size = (size_t)c->exchange->head.body_length;
+    return took_piece(c->exchange, piece, false);
+}
+
+static enum gb_message_kind take_file(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    if (!may_have(c->exchange, "http.response.zerocopysend"))
+        return GB_MESSAGE_WRONG;
+    int more = gb_message_flag(message, key.more_body);
+    PyObject *file = more >= 0 ? needed(message, key.file) : NULL;
+    PyObject *offset = file != NULL ? gb_python_dict_item(message, key.offset) : NULL;
+    PyObject *count = file != NULL ? gb_python_dict_item(message, key.count) : NULL;
+    bool taken = file != NULL && gb_py.PyErr_Occurred() == NULL && gb_piece_of_file(piece, file, offset, count);
+    gb_py.Py_DecRef(count);
+    gb_py.Py_DecRef(offset);
+    gb_py.Py_DecRef(file);
+    return taken ? took_piece(c->exchange, piece, more > 0) : GB_MESSAGE_WRONG;
+}
+
+// ---- http.response.trailers: who sends them to a client that takes none is borne. Those who
+// announce them must send them.
 
 static enum gb_message_kind take_trailers(struct gb_call *c, PyObject *message, struct gb_piece *piece)
 {
     struct gb_exchange *x = c->exchange;
-    struct gb_head unsent = {.body_length = GB_LENGTH_UNKNOWN};
     if (!x->trailers || !x->body_over) {
         gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError,
                               "http.response.trailers was sent before the body's end, or was not announced");
         return GB_MESSAGE_WRONG;
     }
     int more = gb_message_flag(message, key.more_trailers);
-    bool taken = more >= 0 && gb_message_headers(c, message, &unsent);
-    free(unsent.lines.data);
-    free(unsent.table.data);
-    *piece = (struct gb_piece){.kind = GB_RECORD_BODY, .data = "", .last = true};
-    return !taken ? GB_MESSAGE_WRONG : more ? GB_MESSAGE_NOTED : GB_MESSAGE_PIECE;
+    if (more < 0 || !gb_message_headers(c, message, &x->extra))
+        return GB_MESSAGE_WRONG;
+    piece->kind = GB_RECORD_BODY;
+    piece->data = "";
+    piece->last = true;
+    if ((x->claim.head.flags & GB_REQUEST_TRAILERS) && x->extra.table.size > 0)
+        piece->kind = GB_RECORD_TRAILERS;
+    return more ? GB_MESSAGE_NOTED : GB_MESSAGE_PIECE;
+}
+
+// ---- http.response.early_hint: as long as the head is not out, and for clients that
+// understand it (RFC 9110 section 15.2).
+
+static bool take_links(struct gb_head *hints, PyObject *links)
+{
+    char *value;
+    const char *tell;
+    Py_ssize_t size, count = gb_py.PyList_Size(links);
+    bool done = count < UINT16_MAX;
+    if (!done)
+        gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "there are too many links");
+    for (Py_ssize_t i = 0; done && i < count; i++) {
+        PyObject *item = gb_python_list_item(links, i);
+        done = text_of(item, "value", &value, &size) &&
+               gb_head_field(hints, "Link", 4, value, (size_t)size, &tell) == GB_FIELD_TAKEN;
+        gb_py.Py_DecRef(item);
+    }
+    return done;
+}
+
+static enum gb_message_kind take_hint(struct gb_call *c, PyObject *message, struct gb_piece *piece)
+{
+    struct gb_exchange *x = c->exchange;
+    bool late = x->head_sent || (x->claim.head.flags & GB_REQUEST_HTTP10);
+    if (!late) {
+        gb_head_reset(&x->extra);
+        x->extra.status = 103;
+    }
+    struct gb_head unsent = {0}, *hints = late ? &unsent : &x->extra;
+    PyObject *links = needed(message, key.links);
+    PyObject *list = links != NULL ? gb_py.PySequence_List(links) : NULL;
+    bool taken = list != NULL && take_links(hints, list), any = hints->table.size > 0;
+    gb_py.Py_DecRef(list);
+    gb_py.Py_DecRef(links);
+    gb_head_free(&unsent);
+    piece->kind = GB_RECORD_HINTS;
+    return !taken ? GB_MESSAGE_WRONG : late || !any ? GB_MESSAGE_NOTED : GB_MESSAGE_PIECE;
 }
 
 // ---- Any of them.
@@ -233,6 +344,12 @@ static enum gb_message_kind take(struct gb_call *c, const char *type, Py_ssize_t
         return gb_message_body(c, message, piece);
     if (gb_message_is(type, size, "http.response.start"))
         return gb_message_start(c, message);
+    if (gb_message_is(type, size, "http.response.pathsend"))
+        return take_path(c, message, piece);
+    if (gb_message_is(type, size, "http.response.zerocopysend"))
+        return take_file(c, message, piece);
+    if (gb_message_is(type, size, "http.response.early_hint"))
+        return take_hint(c, message, piece);
     if (gb_message_is(type, size, "http.response.trailers"))
         return take_trailers(c, message, piece);
     return GB_MESSAGE_UNKNOWN;

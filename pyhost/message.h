@@ -1,23 +1,16 @@
-// What an ASGI application sends, looked through: http.response.start, http.response.body
-// and http.response.trailers. What it sends to a WebSocket is websocket_message.c's.
+// What an ASGI application sends, looked through: http.response.start, http.response.body, and
+// what the extensions have beside and instead of them. What it sends to a WebSocket is
+// websocket_message.c's.
 #ifndef GB_MESSAGE_H
 #define GB_MESSAGE_H
 
 #include "call.h"
-
-// What is to be written: a piece of the body, or a message to a WebSocket.
-struct gb_piece {
-    PyObject *owner; // of the bytes: owned
-    const char *data;
-    size_t size;
-    uint32_t kind; // of its records: GB_RECORD_BODY, or a WebSocket's
-    bool last;     // nothing follows
-};
+#include "piece.h"
 
 enum gb_message_kind {
     GB_MESSAGE_WRONG,   // an exception is set
-    GB_MESSAGE_NOTED,   // nothing is to be written yet: a start, whose head is made
-    GB_MESSAGE_PIECE,   // *piece is set
+    GB_MESSAGE_NOTED,   // nothing is to be written now, like a start, whose head is made
+    GB_MESSAGE_PIECE,   // *piece is set, and the caller's
     GB_MESSAGE_UNKNOWN, // its type is none of these; not of gb_message_take
 };
 

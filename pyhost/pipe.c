@@ -71,6 +71,12 @@ bool gb_writer_room(const struct gb_writer *w, uint32_t *room)
     return used <= w->size;
 }
 
+bool gb_writer_was_read(const struct gb_writer *w, uint32_t upto)
+{
+    uint32_t used = w->write - atomic_load(&w->pipe->read);
+    return w->write - upto >= used;
+}
+
 bool gb_writer_put(struct gb_writer *w, const void *from, size_t n, size_t *put)
 {
     uint32_t room;

@@ -45,6 +45,10 @@ bool gb_reader_take(struct gb_reader *r, void *to, size_t n, size_t *taken);
 // Bytes that can be put now; false if the reader's counter cannot be.
 bool gb_writer_room(const struct gb_writer *w, uint32_t *room);
 
+// Has the reader taken all bytes up to an earlier value of `write`? Of one that is more than
+// 2^32 bytes old it may seem not so as long as there are bytes in the pipe.
+bool gb_writer_was_read(const struct gb_writer *w, uint32_t upto);
+
 // Puts at most n bytes. *put is 0 when the pipe is full. False if the reader's
 // counter cannot be.
 bool gb_writer_put(struct gb_writer *w, const void *from, size_t n, size_t *put);

@@ -76,6 +76,7 @@ enum {
     X(PyObject *, PyErr_Occurred, (void))                                                                              \
     X(int, PyErr_ExceptionMatches, (PyObject *))                                                                       \
     X(PyObject *, PyErr_Format, (PyObject *, const char *, ...))                                                       \
+    X(PyObject *, PyErr_SetFromErrnoWithFilenameObject, (PyObject *, PyObject *))                                      \
     X(PyObject *, PyErr_NoMemory, (void))                                                                              \
     X(void, PyErr_Fetch, (PyObject **, PyObject **, PyObject **))                                                      \
     X(void, PyErr_NormalizeException, (PyObject **, PyObject **, PyObject **))                                         \
@@ -132,6 +133,7 @@ enum {
     X(PyObject *, PyUnicode_InternFromString, (const char *))                                                          \
     X(PyObject *, PyUnicode_FromString, (const char *))                                                                \
     X(void, PyUnicode_InternInPlace, (PyObject **))                                                                    \
+    X(PyObject *, PyUnicode_EncodeFSDefault, (PyObject *))                                                             \
     X(PyObject *, PyBool_FromLong, (long))                                                                             \
     X(PyObject *, PyLong_FromSsize_t, (Py_ssize_t))                                                                    \
     X(Py_ssize_t, PyUnicode_GetLength, (PyObject *))                                                                   \

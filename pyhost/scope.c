@@ -22,10 +22,16 @@
     X(state)                                                                                                           \
     X(extensions)
 
+// The extensions (asgiref, extensions), as they are named in a scope.
+enum extension { PATHSEND, ZEROCOPYSEND, EARLY_HINT, TRAILERS, EXTENSIONS };
+static const char *const extension_names[] = {"http.response.pathsend", "http.response.zerocopysend",
+                                              "http.response.early_hint", "http.response.trailers"};
+
 static struct {
 #define MEMBER(name) PyObject *name;
     KEYS(MEMBER)
 #undef MEMBER
+    PyObject *extension[EXTENSIONS];
 } key;
 
 static bool make_keys(void)
@@ -35,6 +41,10 @@ static bool make_keys(void)
         return false;
     KEYS(MAKE)
 #undef MAKE
+    for (int i = 0; i < EXTENSIONS; i++)
+        if (key.extension[i] == NULL &&
+            (key.extension[i] = gb_py.PyUnicode_InternFromString(extension_names[i])) == NULL)
+            return false;
     return true;
 }
 
@@ -236,6 +246,26 @@ static bool set(PyObject *scope, PyObject *name, PyObject *value)
     return done;
 }
 
+// Those that this client can be sent: a new reference, or NULL with the exception set. No
+// scope shares any of these dicts with another one.
+static PyObject *extensions_of(unsigned request_flags)
+{
+    bool http = !(request_flags & GB_REQUEST_WEBSOCKET); // a WebSocket's are as_websocket's
+    const bool usable[EXTENSIONS] = {
+        [PATHSEND] = http,
+        [ZEROCOPYSEND] = http,
+        [EARLY_HINT] = http && !(request_flags & GB_REQUEST_HTTP10),
+        [TRAILERS] = http && (request_flags & GB_REQUEST_TRAILERS),
+    };
+    PyObject *extensions = gb_py.PyDict_New();
+    for (int i = 0; extensions != NULL && i < EXTENSIONS; i++)
+        if (usable[i] && !set(extensions, key.extension[i], gb_py.PyDict_New())) {
+            gb_py.Py_DecRef(extensions);
+            return NULL;
+        }
+    return extensions;
+}
+
 static PyObject *value_of(struct kept *k, const uint8_t *variable, maker *make)
 {
     struct gb_variable v;
@@ -248,6 +278,13 @@ static bool is_empty(const uint8_t *variable)
     struct gb_variable v;
     memcpy(&v, variable, sizeof v);
     return v.value_size == 0;
+}
+
+static PyObject *id_of(const uint8_t *variable)
+{
+    struct gb_variable v;
+    memcpy(&v, variable, sizeof v);
+    return bytes_of(variable + sizeof v, v.value_size);
 }
 
 // The client's address: where `end` is, its port ends.
@@ -275,11 +312,16 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         gb_py.Py_DecRef(scope);
         return NULL;
     }
+    if (!is_empty(at[GB_SCOPE_REQUEST_ID]) && (call->id = id_of(at[GB_SCOPE_REQUEST_ID])) == NULL) {
+        gb_py.Py_DecRef(scope);
+        return NULL;
+    }
     const uint8_t *server = at[GB_SCOPE_SERVER], *client = at[GB_SCOPE_CLIENT];
     // What the application may change is its own: asgi, headers, state, extensions.
     if (set(scope, key.asgi, gb_py.PyDict_Copy(k->asgi)) &&
         set(scope, key.http_version, value_of(&k->version, at[GB_SCOPE_VERSION], text_of)) &&
-        set(scope, key.server, kept_or_made(&k->server, server, (size_t)(fields - server), address_of)) &&
+        set(scope, key.server,
+            kept_or_made(&k->server, server, (size_t)(at[GB_SCOPE_REQUEST_ID] - server), address_of)) &&
         set(scope, key.client, client_of(k, client, server)) &&
         set(scope, key.scheme, value_of(&k->scheme, at[GB_SCOPE_SCHEME], text_of)) &&
         gb_py.PyDict_SetItem(scope, key.method, call->method) == 0 &&
@@ -288,7 +330,8 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         gb_py.PyDict_SetItem(scope, key.raw_path, call->raw_path) == 0 &&
         gb_py.PyDict_SetItem(scope, key.query_string, call->query) == 0 &&
         set(scope, key.headers, headers_of(&k->fields, fields, claim->head.count - GB_SCOPE_VARIABLES)) &&
-        set(scope, key.state, gb_py.PyDict_Copy(k->state)) && set(scope, key.extensions, gb_py.PyDict_New()))
+        set(scope, key.state, gb_py.PyDict_Copy(k->state)) &&
+        set(scope, key.extensions, extensions_of(claim->head.flags)))
         return scope;
     gb_py.Py_DecRef(scope);
     return NULL;

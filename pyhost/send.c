@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "awaitable.h"
+#include "file.h"
 #include "layout.h"
 #include "loop.h"
 #include "message.h"
@@ -12,6 +13,7 @@
 
 // A piece up to this size is put together with what stands before it, and written as one.
 #define SMALL 32768u
+#define KEPT ((size_t)160 << 10)  // bytes of the loop's memory for it that are kept: a pipe's, and a head
 #define LONGEST ((size_t)1 << 30) // bytes of a record: its size has 32 bits
 
 static PyTypeObject *type;
@@ -90,18 +92,104 @@ static struct gb_record next_record(const struct gb_piece *p)
     return header;
 }
 
-// Adds what goes out before the piece to `out`: false with the exception set.
-static bool add_before(struct gb_exchange *x, const struct gb_piece *p, struct gb_bytes *out)
+// Adds the bytes of a piece to `out`, or only what stands before them. Returns how many of
+// them are to follow in the same record; -1 with the exception set.
+static Py_ssize_t add_bytes(struct gb_piece *p, struct gb_bytes *out)
 {
     struct gb_record header = next_record(p);
-    if (p->kind == GB_RECORD_ACCEPT) {
-        bool added = gb_head_accept(&x->head, out);
-        gb_head_free(&x->head); // a WebSocket may live long, and needs no head any more
-        return added;
-    }
-    if (p->kind == GB_RECORD_BODY && !x->head_sent && !gb_head_record(&x->head, out))
+    bool together = p->size <= SMALL;
+    if (p->size == 0 && p->kind == GB_RECORD_BODY)
+        return 0;
+    if (!gb_bytes_add(out, &header, sizeof header) || (together && !gb_bytes_add(out, p->data, p->size)))
+        return -1;
+    if (together)
+        p->size = 0;
+    return together ? 0 : (Py_ssize_t)header.size;
+}
+
+// What one file adds to the response pipe.
+struct named {
+    struct gb_record record;
+    struct gb_file file;
+} __attribute__((packed));
+
+// Has the front send the file of a piece, if it has taken the one before: gives it the
+// descriptor, and makes the record, which must be written next behind `ahead` bytes more.
+static bool name_file(struct gb_exchange *x, struct gb_piece *p, size_t ahead, struct named *named)
+{
+    if (gb_file_watch(&x->claim) != GB_READY)
         return false;
-    return (p->kind == GB_RECORD_BODY && p->size == 0) || gb_bytes_add(out, &header, sizeof header);
+    if (!gb_file_pass(&x->claim, p->file)) {
+        x->claim.broken = true;
+        return false;
+    }
+    *named = (struct named){{GB_RECORD_FILE, sizeof(struct gb_file)}, {p->offset, p->size}};
+    gb_file_named(&x->claim, ahead + sizeof *named);
+    gb_piece_spend(p);
+    return true;
+}
+
+// Adds a file's piece to `out`: its bytes if they are few and at hand, else its record, unless
+// that must wait. False with the exception set.
+static bool add_file(struct gb_exchange *x, struct gb_piece *p, struct gb_bytes *out)
+{
+    struct gb_record header = {GB_RECORD_BODY, (uint32_t)p->size};
+    struct named named;
+    if (p->size < x->claim.segment->pipe_size) {
+        if (!gb_bytes_room(out, sizeof header + p->size))
+            return false;
+        if (gb_piece_load(p, out->data + out->size + sizeof header)) {
+            memcpy(out->data + out->size, &header, sizeof header);
+            out->size += sizeof header + p->size;
+            x->burst += p->size;
+            gb_piece_spend(p);
+            return true;
+        }
+    }
+    if (!gb_bytes_room(out, sizeof named)) // also for go_on, which puts it there later
+        return false;
+    return !name_file(x, p, out->size, &named) || gb_bytes_add(out, &named, sizeof named);
+}
+
+// Adds a piece of a response, with the head if that is not out. Returns as add_bytes does.
+static Py_ssize_t add_response(struct gb_exchange *x, struct gb_piece *p, struct gb_bytes *out)
+{
+    if (!check_body(x, p) || (!x->head_sent && !gb_head_record(&x->head, out)))
+        return -1;
+    x->body_sent += p->size;
+    if (p->kind == GB_RECORD_TRAILERS)
+        return gb_head_trailers(&x->extra, out) ? 0 : -1;
+    if (p->kind == GB_RECORD_FILE && p->size > 0)
+        return add_file(x, p, out) ? 0 : -1;
+    if (p->kind == GB_RECORD_FILE)
+        gb_piece_spend(p);
+    x->burst += p->size;
+    return add_bytes(p, out);
+}
+
+// Puts together what goes out first of a piece, in the loop's memory. Returns as add_bytes does.
+static Py_ssize_t add_first(struct gb_exchange *x, struct gb_piece *p, struct gb_bytes *out)
+{
+    Py_ssize_t record = 0;
+    switch (p->kind) {
+    case GB_RECORD_HINTS:
+        return gb_head_hints(&x->extra, out) ? 0 : -1;
+    case GB_RECORD_BODY:
+    case GB_RECORD_FILE:
+    case GB_RECORD_TRAILERS:
+        record = add_response(x, p, out);
+        break;
+    case GB_RECORD_ACCEPT:
+        record = gb_head_accept(&x->head, out) ? 0 : -1;
+        gb_head_free(&x->head); // a WebSocket may live long, and needs no head any more
+        break;
+    default:
+        x->burst += p->size;
+        record = add_bytes(p, out);
+    }
+    if (record >= 0)
+        x->head_sent = true;
+    return record;
 }
 
 // Begins to send a piece: writes what there is room for. *rest is what is left of it, in the
@@ -111,22 +199,15 @@ static bool begin(struct gb_call *c, struct gb_sending *rest)
     struct gb_exchange *x = c->exchange;
     struct gb_piece *p = &rest->piece;
     struct gb_bytes *out = &c->loop->out;
-    if (p->kind == GB_RECORD_BODY && !check_body(x, p))
-        return false;
-    bool together = p->size <= SMALL;
     out->size = 0;
-    if (!add_before(x, p, out) || (together && !gb_bytes_add(out, p->data, p->size)))
+    Py_ssize_t record = add_first(x, p, out);
+    if (record < 0)
         return false;
-    x->head_sent = true;
-    x->body_sent += p->size;
-    x->burst += p->size;
-    size_t n = gb_response_try(&x->claim, out->data, out->size, p->last && together);
     rest->before = out->data;
     rest->before_size = out->size;
-    rest->before_at = n;
-    rest->record = together ? 0 : next_record(p).size;
-    if (together)
-        p->size = 0;
+    rest->before_at = gb_response_try(&x->claim, out->data, out->size, p->last && p->size == 0);
+    rest->record = (size_t)record;
+    x->amid = !x->head_sent && rest->before_at < out->size;
     return true;
 }
 
@@ -142,10 +223,20 @@ static bool go_on(struct gb_exchange *x, struct gb_sending *s)
             s->before_at += n;
             if (n < left)
                 return false;
+            x->amid = false;
         }
         if (p->size == 0)
             return true;
-        if (s->record == 0) { // the next record of a very long piece; its header always finds room in `before`
+        if (p->kind == GB_RECORD_FILE) { // `before` always has room for its record, and for the next header
+            struct named named;
+            if (!name_file(x, p, 0, &named))
+                return false;
+            memcpy(s->before, &named, sizeof named);
+            s->before_size = sizeof named;
+            s->before_at = 0;
+            continue;
+        }
+        if (s->record == 0) { // the next record of a very long piece
             struct gb_record header = next_record(p);
             memcpy(s->before, &header, sizeof header);
             s->before_size = sizeof header;
@@ -189,9 +280,9 @@ static void settle(PyObject *self)
     s->call = NULL;
     s->exception = gb_python_take_exception();
     gb_py.Py_DecRef(s->message);
-    gb_py.Py_DecRef(s->piece.owner);
+    gb_piece_drop(&s->piece);
     free(s->before);
-    s->message = s->piece.owner = NULL;
+    s->message = NULL;
     s->before = NULL;
     gb_waiting_wake(&s->waiting);
     gb_py.Py_DecRef(call);
@@ -213,7 +304,7 @@ static void settle_first(struct gb_call *c)
 static bool keep(struct gb_sending *s, const struct gb_sending *rest)
 {
     size_t left = rest->before_size - rest->before_at;
-    s->before = malloc(left > sizeof(struct gb_record) ? left : sizeof(struct gb_record));
+    s->before = malloc(left > sizeof(struct named) ? left : sizeof(struct named));
     if (s->before == NULL) {
         gb_py.PyErr_NoMemory();
         return false;
@@ -256,7 +347,7 @@ static enum sent begin_message(struct gb_call *c, PyObject *message, struct gb_s
         return RAISED;
     bool last = rest->piece.last;
     if (!begin(c, rest)) {
-        gb_py.Py_DecRef(rest->piece.owner);
+        gb_piece_drop(&rest->piece);
         return RAISED;
     }
     struct gb_exchange *x = c->exchange;
@@ -267,12 +358,12 @@ static enum sent begin_message(struct gb_call *c, PyObject *message, struct gb_s
         if (!gb_claim_closed(&x->claim))
             return LEFT;
         c->gone = true;
-        gb_py.Py_DecRef(rest->piece.owner);
+        gb_piece_drop(&rest->piece);
         say_gone();
         return RAISED;
     }
-    gb_py.Py_DecRef(rest->piece.owner);
-    gb_bytes_clear(&c->loop->out, (size_t)2 * SMALL);
+    gb_piece_drop(&rest->piece);
+    gb_bytes_clear(&c->loop->out, KEPT);
     if (last)
         complete(c);
     return SENT;
@@ -289,6 +380,14 @@ static bool begin_first(struct gb_call *c)
     if (sent == LEFT && keep(s, &rest))
         return false;
     return true;
+}
+
+// Asks for news of what the first in line waits for: room, or the front to take its last file.
+static enum gb_wait watch(struct gb_call *c)
+{
+    const struct gb_sending *s = sending_of(c->senders);
+    bool file = s->before_at == s->before_size && s->piece.kind == GB_RECORD_FILE;
+    return (file ? gb_file_watch : gb_response_watch)(&c->exchange->claim);
 }
 
 // Goes on with the first in line. True if it is settled then.
@@ -319,7 +418,7 @@ static void run_line(struct gb_call *c)
     while (c->senders != NULL) {
         if (advance(c))
             continue;
-        if (gb_response_watch(&c->exchange->claim) == GB_LATER)
+        if (watch(c) == GB_LATER)
             return;
     }
     if (c->coroutine == NULL && c->arguments == NULL)
@@ -351,7 +450,8 @@ static PyObject *enlist(struct gb_call *c, PyObject *message, const struct gb_se
 {
     PyObject *self = new_sending(c->self);
     if (rest != NULL && (self == NULL || !keep(sending_of(self), rest))) {
-        gb_py.Py_DecRef(rest->piece.owner);
+        struct gb_piece piece = rest->piece;
+        gb_piece_drop(&piece);
         gb_py.Py_DecRef(self);
         return NULL;
     }
@@ -492,7 +592,7 @@ static void send_dealloc(PyObject *self)
     gb_waiting_drop(&s->waiting);
     gb_py.Py_DecRef(s->call);
     gb_py.Py_DecRef(s->message);
-    gb_py.Py_DecRef(s->piece.owner);
+    gb_piece_drop(&s->piece);
     gb_py.Py_DecRef(s->exception);
     free(s->before);
     gb_python_dealloc(self);

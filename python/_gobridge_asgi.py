@@ -1,7 +1,10 @@
 """ASGI: the event loop and the application's lifespan. Requests are C's (asgi.c)."""
 
+import fcntl
 import importlib
+import operator
 import os
+import stat
 import sys
 import types
 
@@ -224,6 +227,38 @@ class Lifespan:
 
 def with_text(message):
     return ": " + message.rstrip("\n") if message else ""
+
+
+# ---- Files (asgiref, zero copy send).
+
+
+def file_part(file, offset, count):
+    """A new descriptor of an open file, and offset and length of the part of it that is meant.
+
+    Without an offset it begins where the file is, and the file is behind it then, as os.sendfile has it.
+    """
+    file = getattr(file, "buffer", file)  # of a text file: its bytes
+    descriptor = file if isinstance(file, int) else file.fileno()
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+        raise ValueError(f"http.response.zerocopysend takes a regular file that is open for reading, not {file!r}")
+    start = place(file) if offset is None else operator.index(offset)
+    length = max(status.st_size - start, 0)
+    if count is not None:
+        length = min(length, operator.index(count))
+    if start < 0 or length < 0:
+        raise ValueError(f"http.response.zerocopysend cannot send {count!r} bytes from {offset!r} on")
+    if offset is None:
+        place(file, start + length)
+    return os.dup(descriptor), start, length
+
+
+def place(file, to=None):
+    """Where a file is, after it was moved."""
+    if isinstance(file, int) or not hasattr(file, "seek"):
+        descriptor = file if isinstance(file, int) else file.fileno()
+        return os.lseek(descriptor, 0, os.SEEK_CUR) if to is None else os.lseek(descriptor, to, os.SEEK_SET)
+    return file.tell() if to is None else file.seek(to)
 
 
 # ---- What C calls.

@@ -67,6 +67,10 @@ func (p *Parser) special(name, value []byte) error {
 		return nil
 	}
 	switch len(name) {
+	case 2:
+		if fold(name, "te") {
+			p.Request.Trailers = p.Request.Trailers || takesTrailers(value)
+		}
 	case 4:
 		if fold(name, "host") {
 			p.seen.hosts++
@@ -132,6 +136,17 @@ func (p *Parser) upgrade(value []byte) {
 		protocol, value, more = bytes.Cut(value, comma)
 		p.seen.webSocket = p.seen.webSocket || fold(trim(protocol), "websocket")
 	}
+}
+
+// takesTrailers says whether TE says so (RFC 9110 section 10.1.4).
+func takesTrailers(value []byte) bool {
+	for more := true; more; {
+		var coding []byte
+		if coding, value, more = bytes.Cut(value, comma); fold(trim(coding), "trailers") {
+			return true
+		}
+	}
+	return false
 }
 
 var comma = []byte(",")

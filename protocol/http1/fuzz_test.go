@@ -201,7 +201,7 @@ func checkRoundTrip(t *testing.T, data []byte, piece int) {
 		wire = append(append(AppendChunkSize(wire, n), data[at:at+n]...), "\r\n"...)
 		at += n
 	}
-	wire = append(wire, LastChunk...)
+	wire = AppendLast(wire, nil)
 	var d Chunked
 	if got, taken, done, err := decode(&d, wire, len(wire)); !bytes.Equal(got, data) || taken != len(wire) || !done || err != nil {
 		t.Fatalf("%q as %q is %q, %d %v %v", data, wire, got, taken, done, err)

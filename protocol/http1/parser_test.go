@@ -44,6 +44,8 @@ var headCases = []headCase{
 	}},
 	{"chunked", "PUT / HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.BodyLength), "-1") }},
 	{"expect", "PUT / HTTP/1.1\r\n" + host + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Expect), "true") }},
+	{"trailers wanted", "GET / HTTP/1.1\r\n" + host + "TE: gzip;q=0.5 ,\tTrailers\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Trailers), "true") }},
+	{"no trailers wanted", "GET / HTTP/1.1\r\n" + host + "TE: trailer, trailers;q=1, xtrailers\r\nET: trailers\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Trailers), "false") }},
 	{"expect of 1.0 is ignored", "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", 0, func(p *Parser) string { return differ(fmt.Sprint(p.Request.Expect), "false") }},
 	{"underscore is dropped", "GET / HTTP/1.1\r\n" + host + "X_Y: 1\r\nContent_Length: 5\r\n\r\n", 0, func(p *Parser) string {
 		return differ(fmt.Sprint(len(p.Request.Fields), p.Request.BodyLength), "1 0")

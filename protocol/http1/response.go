@@ -21,8 +21,8 @@ const (
 // Continue asks for the body of a request with Expect: 100-continue.
 const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
 
-// LastChunk ends a chunked body.
-const LastChunk = "0\r\n\r\n"
+// lastChunk stands behind the last byte of a chunked body, and before the trailers.
+const lastChunk = "0\r\n"
 
 // Response says what a response's head depends on besides the application's.
 type Response struct {
@@ -112,6 +112,12 @@ func appendWithoutLength(dst, lines []byte) []byte {
 }
 
 var colon = []byte(":")
+
+// AppendLast adds the end of a chunked body, with the lines of its trailers, if it has any
+// (RFC 9112 section 7.1.2).
+func AppendLast(dst, trailers []byte) []byte {
+	return append(append(append(dst, lastChunk...), trailers...), "\r\n"...)
+}
 
 // AppendChunkSize adds the line before a chunk of n bytes, which CR LF must follow.
 func AppendChunkSize(dst []byte, n int) []byte {

@@ -56,6 +56,15 @@ func TestAppendHead(t *testing.T) {
 	}
 }
 
+func TestAppendLast(t *testing.T) {
+	if got := string(AppendLast([]byte("x"), nil)); got != "x0\r\n\r\n" {
+		t.Errorf("%q", got)
+	}
+	if got := string(AppendLast(nil, []byte("A: b\r\nC: d\r\n"))); got != "0\r\nA: b\r\nC: d\r\n\r\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestDate(t *testing.T) {
 	var d Date
 	at := time.Date(1994, 11, 6, 8, 49, 37, 5e8, time.UTC)

@@ -191,7 +191,7 @@ func (c *conn) appendEnd(out []byte) []byte {
 		return out
 	case bridge.Finished:
 		if w.over = true; w.framing == http1.Chunks {
-			return append(out, http1.LastChunk...)
+			return http1.AppendLast(out, w.x.Trailers())
 		}
 		if w.framing == http1.Counted && w.due > 0 {
 			w.cut = true

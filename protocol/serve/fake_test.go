@@ -76,6 +76,7 @@ type call struct {
 	records [][]byte
 	size    int          // bytes in records
 	file    *bridge.File // behind the records
+	tail    []byte       // trailers
 	written int64
 	state   bridge.State
 	socket  *fakeSocket // of a WebSocket's handshake
@@ -418,6 +419,13 @@ func (x *fakeExchange) File() (bridge.File, bool) {
 	c.file = nil
 	c.cond.Broadcast()
 	return f, true
+}
+
+func (x *fakeExchange) Trailers() []byte {
+	c := x.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tail
 }
 
 func (x *fakeExchange) Advance(n int) {

@@ -68,6 +68,7 @@ func (*instantExchange) Hints() *bridge.ResponseHead  { return nil }
 func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
 func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
 func (*instantExchange) File() (bridge.File, bool)    { return bridge.File{}, false }
+func (*instantExchange) Trailers() []byte             { return nil }
 func (x *instantExchange) HangUp()                    {}
 func (*instantExchange) MessageRoom() int             { return -1 }
 func (*instantExchange) Message() (m bridge.Message)  { return m }

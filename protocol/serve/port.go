@@ -32,6 +32,7 @@ type Exchange interface {
 	Body() (a, b []byte)
 	Advance(n int)
 	File() (bridge.File, bool)
+	Trailers() []byte
 	State() bridge.State
 	MessageRoom() int
 	WriteMessage(kind bridge.MessageKind, b []byte, last bool)

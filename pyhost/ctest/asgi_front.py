@@ -44,7 +44,7 @@ def variable(name, value):
 
 
 SCOPE = {"method": b"GET", "root": b"", "path": "/a/\u00e4".encode(), "raw_path": b"/a/%C3%A4", "query": b"q=1", "version": b"1.1",
-         "scheme": b"http", "client": b"192.0.2.1", "client_port": b"4000", "server": b"localhost", "server_port": b"80"}
+         "scheme": b"http", "client": b"192.0.2.1", "client_port": b"4000", "server": b"localhost", "server_port": b"80", "request_id": b""}
 
 
 def head(fields=(), flags=WEBSOCKET, **scope):

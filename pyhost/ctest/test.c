@@ -621,6 +621,35 @@ static void a_file_is_passed_for_the_claim_that_runs(void)
     front_close(&f);
 }
 
+// The next file waits until the front has read the record of the one before, and is told so by news.
+static void a_file_waits_for_the_one_before(void)
+{
+    struct front f;
+    struct gb_segment s;
+    struct gb_claim c;
+    char bytes[16] = {0};
+    front_open(&f, &s);
+    gb_claim_open(&c, &s);
+    struct gb_hint hint = front_queue(&f, 3);
+    CHECK(gb_claim_take(&c, &hint) && gb_file_watch(&c) == GB_READY); // there was none
+    CHECK(gb_response_try(&c, bytes, 6, false) == 6);
+    gb_file_named(&c, 10); // so long is what is written next
+    CHECK(gb_response_try(&c, bytes, 4, false) == 4 && gb_response_try(&c, bytes, 6, false) == 6);
+    CHECK(gb_response_try(&c, bytes, 5, false) == 5); // of the body, behind it
+    CHECK(gb_file_watch(&c) == GB_LATER && atomic_load(&f.stream[3].response.writer_waits) == GB_WAITS_NEWS);
+    CHECK(front_read(&f, 3, bytes, 15) == 15 && gb_file_watch(&c) == GB_LATER);
+    CHECK(front_read(&f, 3, bytes, 1) == 1 && gb_file_watch(&c) == GB_READY);
+    CHECK(atomic_load(&f.stream[3].response.writer_waits) == GB_WAITS_NOT);
+    front_set(&f, 3, GB_CLOSED);
+    CHECK(gb_file_watch(&c) == GB_GONE);
+    gb_claim_finish(&c, GB_ABORTED);
+    hint = front_queue(&f, 4);
+    CHECK(gb_claim_take(&c, &hint) && gb_file_watch(&c) == GB_READY); // another request's
+    gb_claim_finish(&c, GB_FINISHED);
+    gb_claim_close(&c);
+    front_close(&f);
+}
+
 #define RUN(test)                                                                                                      \
     do {                                                                                                               \
         test();                                                                                                        \
@@ -646,6 +675,7 @@ int main(void)
     RUN(messages_carry_settings_and_descriptors);
     RUN(a_long_failure_keeps_its_end);
     RUN(a_file_is_passed_for_the_claim_that_runs);
+    RUN(a_file_waits_for_the_one_before);
     RUN(a_body_in_a_file_is_read_to_its_end);
     RUN(a_body_whose_file_does_not_come_ends_the_wait);
     RUN(messages_are_put_together);

@@ -120,7 +120,7 @@ func shutdownComesLast(t *testing.T, a *asgi) {
 func lifespanPerWorker(t *testing.T, a *asgi) {
 	first := askServer(t, a.two, "GET", "/life", "").life(t)
 	c := dial(t, a.two)
-	c.send(t, "GET /computes?%s HTTP/1.1\r\nHost: x\r\n\r\n", unique())
+	c.send(t, "GET /waits?%s HTTP/1.1\r\nHost: x\r\n\r\n", unique()) // until this client leaves
 	defer c.reset()
 	if err := server.Await(func() bool { // the worker that has this request is not the next one's
 		return askServer(t, a.two, "GET", "/life", "").life(t).Pid != first.Pid

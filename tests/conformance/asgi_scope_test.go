@@ -119,8 +119,3 @@ func scopeIsFresh(t *testing.T, a *asgi) {
 		t.Errorf("a list in the state is not shared: %s", got)
 	}
 }
-
-// scopeExtensions: none is usable yet.
-func scopeExtensions(t *testing.T, a *asgi) {
-	wantScope(t, a.get(t, "/scope", "TE: trailers").scope(t), map[string]string{"extensions": "map[]"})
-}

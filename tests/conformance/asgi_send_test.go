@@ -227,14 +227,6 @@ func endIsTheEnd(t *testing.T, a *asgi) {
 	}
 }
 
-func trailersAreBorne(t *testing.T, a *asgi) {
-	for _, te := range []string{"TE: trailers", "X: none"} {
-		if got := a.get(t, "/trailed", te, "Connection: TE"); got.body != "body" || got.get("x-sum") != "" || got.cut != nil {
-			t.Errorf("%v", got)
-		}
-	}
-}
-
 func unawaitedIsSent(t *testing.T, a *asgi) {
 	if got := a.get(t, "/unawaited"); got.body != strings.Repeat("u", 1000000) {
 		t.Errorf("%v", got)

@@ -54,11 +54,14 @@ var asgiChecks = []check[*asgi]{
 	{"HEAD, 204, 304 without body; Content-Length of HEAD kept", asgiNoBody},
 	{"second start, body before start, unknown and wrong types raise from send; unknown keys ignored", wrongMessagesRaise},
 	{"messages after the end raise; return without a response: 500", endIsTheEnd},
-	{"trailers are borne, and not sent to HTTP/1.1 clients", trailersAreBorne},
+	{"trailers behind chunked bodies for clients with TE: trailers, borne for the others", trailersAreSent},
 	{"lifespan raises: served without (auto), exit 3 (on); startup.failed: message and exit 3", lifespanFails},
 	{"requests begin only after startup.complete", startupComesFirst},
 	{"shutdown after the last request; state still there", shutdownComesLast},
 	{"one lifespan for each worker; ASGI 2 double callables", lifespanPerWorker},
+	{"pathsend: an absolute path, once, and nothing else of the body", pathIsSent},
+	{"zerocopysend: parts of files among pieces of the body; the descriptor is the application's", filesAreMixed},
+	{"early_hint: its links leave before the head", hintsLeave},
 }
 
 // asgiMore are what the specification leaves open and applications rely on.
@@ -69,6 +72,7 @@ var asgiMore = []check[*asgi]{
 	{"what is sent and not awaited goes out all the same", unawaitedIsSent},
 	{"SystemExit, KeyboardInterrupt and cancellation: 500, and the worker goes on", endingsAreBorne},
 	{"nothing is left of requests that are over", nothingIsLeft},
+	{"what is logged of a request has its id", linesHaveIDs},
 }
 
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
@@ -108,7 +112,7 @@ func startASGI(t *testing.T, python, host string) *asgi {
 	a.one = startServer(t, c)
 	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir}
 	// The plain loop of asyncio here, and uvloop above if the interpreter has it.
-	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1")
+	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1", "--request-id-header", "X-Request-ID")
 	a.two = startServer(t, c)
 	return a
 }

@@ -18,7 +18,8 @@ import (
 // without repairing anything.
 type client struct {
 	net.Conn
-	in *bufio.Reader
+	in       *bufio.Reader
+	trailers []field // behind the last chunk
 }
 
 // dial connects to the server's first address.
@@ -37,7 +38,7 @@ func connected(t *testing.T, conn net.Conn, err error) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &client{conn, bufio.NewReader(conn)}
+	return &client{Conn: conn, in: bufio.NewReader(conn)}
 }
 
 func (c *client) send(t *testing.T, format string, a ...any) {
@@ -67,6 +68,7 @@ type answer struct {
 	framing         framing
 	body            string
 	chunks          []string  // of a chunked body
+	trailers        []field   // behind the last chunk
 	cut             error     // why the body is not whole
 	early           []*answer // the informational ones before it
 }
@@ -136,19 +138,22 @@ func (c *client) head() (*answer, error) {
 		return nil, fmt.Errorf("the status line is %q", line)
 	}
 	a := &answer{version: version, status: status, reason: reason, framing: none}
+	a.fields, err = c.fields()
+	return a, err
+}
+
+// fields reads header lines, or trailers, and the blank line behind them.
+func (c *client) fields() (fields []field, err error) {
 	for {
 		line, err := c.line()
-		if err != nil {
-			return nil, err
-		}
-		if line == "" {
-			return a, nil
+		if err != nil || line == "" {
+			return fields, err
 		}
 		name, value, ok := strings.Cut(line, ": ")
 		if !ok || name == "" || strings.ContainsAny(name, " \t") || strings.ContainsAny(value, "\r\x00") {
 			return nil, fmt.Errorf("the header line is %q", line)
 		}
-		a.fields = append(a.fields, field{name, value})
+		fields = append(fields, field{name, value})
 	}
 }
 
@@ -190,7 +195,7 @@ func (c *client) count(n int) (string, error) {
 	return string(text[:got]), err
 }
 
-// chunk reads one chunk; the last one is empty.
+// chunk reads one chunk; the last one is empty, and the trailers come with it.
 func (c *client) chunk() (string, error) {
 	line, err := c.line()
 	if err != nil {
@@ -199,6 +204,10 @@ func (c *client) chunk() (string, error) {
 	n, err := strconv.ParseUint(line, 16, 31)
 	if err != nil {
 		return "", fmt.Errorf("the chunk's size is %q", line)
+	}
+	if n == 0 {
+		c.trailers, err = c.fields()
+		return "", err
 	}
 	text, err := c.count(int(n))
 	if err != nil {
@@ -214,6 +223,7 @@ func (c *client) chunks(a *answer) error {
 	for {
 		text, err := c.chunk()
 		if a.body += text; err != nil || text == "" {
+			a.trailers = c.trailers
 			return err
 		}
 		a.chunks = append(a.chunks, text)

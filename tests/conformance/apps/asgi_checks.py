@@ -14,9 +14,10 @@ import os
 import sys
 import time
 
+import asgi_extensions
 import asgi_sockets
 
-PAGES = {}
+PAGES = {"/" + function.__name__: function for function in asgi_extensions.PAGES}
 NOTES = collections.defaultdict(list)
 GATES = collections.defaultdict(asyncio.Event)  # each made in the loop
 LIFE = {"started": False, "startups": 0, "early": 0}
@@ -241,14 +242,6 @@ async def computes(scope, receive, send):
         note(scope, "cancelled")
         raise
     note(scope, "finished")
-
-
-@page
-async def trailed(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"trailer", b"x-sum")], "trailers": True})
-    await send({"type": "http.response.body", "body": b"body"})
-    await send({"type": "http.response.trailers", "headers": [(b"x-sum", b"1")], "more_trailers": True})
-    await send({"type": "http.response.trailers", "headers": []})
 
 
 # ---- Faults.
