@@ -68,15 +68,10 @@ func TestDjangoBehindNginx(t *testing.T) {
 		Application: "mysite.wsgi:application", Dir: root(t, "examples", "django"), Bind: "unix:" + filepath.Join(dir, "app"),
 		Args: []string{"--python", python, "--workers", "2"}, Env: []string{"DATA_DIR=" + djangoData(t, python)},
 	})
-	startNginx(t, dir, account, s.Address())
+	startNginx(t, dir, account, fmt.Sprintf(nginxConfig, dir, s.Address()), "streamed")
 	for _, way := range []string{"buffered", "streamed"} {
 		t.Run(way, func(t *testing.T) {
-			client := &http.Client{Transport: &http.Transport{
-				DialContext: func(context.Context, string, string) (net.Conn, error) {
-					return net.Dial("unix", filepath.Join(dir, way))
-				},
-			}}
-			visitDjango(t, newBrowser(t, client, "http://localhost"), way)
+			visitDjango(t, newBrowser(t, clientOf(dir, way), "http://localhost"), way)
 		})
 	}
 }
@@ -89,7 +84,7 @@ func TestEarlyAnswersBehindNginx(t *testing.T) {
 	dir, account := unprivileged(t)
 	s := start(t, server.Config{Application: "bodies:application", Bind: "unix:" + filepath.Join(dir, "app"),
 		Args: []string{"--workers", "1", "--buffer-request", "off", "--limit-request-body", "60M"}})
-	startNginx(t, dir, account, s.Address())
+	startNginx(t, dir, account, fmt.Sprintf(nginxConfig, dir, s.Address()), "streamed")
 	piece := make([]byte, 1<<20)
 	for range 3 {
 		for size, status := range map[int]int{50: http.StatusOK, 70: http.StatusRequestEntityTooLarge} {
@@ -113,6 +108,15 @@ func TestEarlyAnswersBehindNginx(t *testing.T) {
 	}
 }
 
+// clientOf is a client of the nginx that listens on the socket of that name.
+func clientOf(dir, socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", filepath.Join(dir, socket))
+		},
+	}}
+}
+
 // unprivileged makes a folder for a peer, and the account that it runs as, to which the
 // folder belongs: nobody's if the tests run as root.
 func unprivileged(t *testing.T) (dir string, account *syscall.Credential) {
@@ -134,14 +138,17 @@ func unprivileged(t *testing.T) (dir string, account *syscall.Credential) {
 }
 
 // startNginx runs nginx until the end of the test, and wants it to have had nothing to
-// complain about.
-func startNginx(t *testing.T, dir string, account *syscall.Credential, upstream string) {
+// complain about. It listens on the socket of that name in the folder.
+func startNginx(t *testing.T, dir string, account *syscall.Credential, text, socket string) {
 	t.Helper()
 	config := filepath.Join(dir, "nginx.conf")
-	must(t, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, upstream), 0o644))
+	must(t, os.WriteFile(config, []byte(text), 0o644))
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		program = "/usr/sbin/nginx" // which is not on everyone's PATH
+		if _, err := os.Stat(program); err != nil {
+			t.Fatal("nginx is missing: scripts/setup test installs it, or apt-get install nginx-light")
+		}
 	}
 	nginx := exec.Command(program, "-p", dir, "-c", config, "-e", "stderr")
 	nginx.Dir = dir
@@ -164,7 +171,7 @@ func startNginx(t *testing.T, dir string, account *syscall.Credential, upstream 
 		}
 	})
 	err = server.Await(func() bool {
-		conn, err := net.Dial("unix", filepath.Join(dir, "streamed"))
+		conn, err := net.Dial("unix", filepath.Join(dir, socket))
 		if err == nil {
 			conn.Close()
 		}

@@ -1,0 +1,277 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gobridge/tests/server"
+)
+
+// uwsgiConfig passes requests on by the uwsgi protocol, in several ways, and tries nothing twice.
+// What a test says of its client in X-Test-Client is taken for its address.
+const uwsgiConfig = `
+daemon off;
+worker_processes 1;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_max_body_size 100m;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	include /etc/nginx/uwsgi_params;
+	uwsgi_next_upstream off;
+	set_real_ip_from unix:;
+	real_ip_header X-Test-Client;
+	server {
+		listen unix:%[1]s/buffered;
+		location / { uwsgi_pass unix:%[2]s; }
+	}
+	server {
+		listen unix:%[1]s/streamed;
+		location / {
+			uwsgi_pass unix:%[2]s;
+			uwsgi_request_buffering off;
+			uwsgi_buffering off;
+		}
+	}
+	server {
+		listen unix:%[1]s/bare;
+		location / {
+			uwsgi_param SERVER_PROTOCOL $server_protocol;
+			uwsgi_pass unix:%[2]s;
+		}
+		location /shop {
+			include /etc/nginx/uwsgi_params;
+			uwsgi_param SCRIPT_NAME /shop;
+			uwsgi_modifier1 30;
+			uwsgi_pass unix:%[2]s;
+		}
+	}
+	server {
+		listen unix:%[1]s/large;
+		location / {
+			include /etc/nginx/uwsgi_params;
+			%[4]s
+			uwsgi_pass unix:%[2]s;
+		}
+		location /many {
+			include /etc/nginx/uwsgi_params;
+			%[5]s
+			uwsgi_pass unix:%[2]s;
+		}
+	}
+	server {
+		listen unix:%[1]s/taken;
+		location / { uwsgi_pass unix:%[6]s; }
+	}
+	server {
+		listen unix:%[1]s/flask;
+		location / { uwsgi_pass unix:%[3]s; }
+	}
+}
+`
+
+func TestUwsgiBehindNginx(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	g, taken := startGateway(t, "--buffer-request", "off"), startGateway(t)
+	flask := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"),
+		Args: []string{"--workers", "1"}})
+	var large, many strings.Builder
+	for i := range 16 { // nginx takes 4096 bytes of each
+		fmt.Fprintf(&large, "uwsgi_param LARGE_%02d %s;\n", i, strings.Repeat("x", 4000))
+	}
+	for i := range 1000 {
+		fmt.Fprintf(&many, "uwsgi_param SITE_%04d %d;\n", i, i)
+	}
+	for _, each := range []*gateway{g, taken} { // their sockets lie in folders that only their owner may enter
+		must(t, os.Chmod(filepath.Dir(each.socket), 0o755))
+	}
+	startNginx(t, dir, account, fmt.Sprintf(uwsgiConfig, dir, g.socket, flask.Address(), large.String(), many.String(), taken.socket), "flask")
+
+	t.Run("environ", func(t *testing.T) { checkEnvironsOfNginx(t, dir) })
+	t.Run("bodies that nobody reads", func(t *testing.T) { checkUnread(t, dir) })
+	t.Run("reloads", func(t *testing.T) { checkReloads(t, dir, g) })
+	t.Run("clients that go", func(t *testing.T) {
+		client := clientOf(dir, "streamed")
+		r, err := client.Get("http://localhost/endless?client")
+		must(t, err)
+		_, err = io.ReadFull(r.Body, make([]byte, 100000))
+		must(t, err)
+		r.Body.Close()
+		client.CloseIdleConnections()
+		awaitNote(t, g.noted, "gone-client")
+	})
+	t.Run("flask", func(t *testing.T) {
+		b := newBrowser(t, clientOf(dir, "flask"), "http://localhost")
+		b.see("/", "Hello!")
+		b.post("/name", url.Values{"name": {"Grüße & co"}})
+		b.see("/", "Grüße &amp; co")
+		for _, chunked := range []bool{false, true} {
+			uploadToFlask(b, chunked)
+		}
+		if got, want := b.see("/count/20000").body, numbers(20000); got != want {
+			t.Errorf("the stream has %d bytes, want %d", len(got), len(want))
+		}
+	})
+}
+
+// checkEnvironsOfNginx compares what a client has sent with what the application sees.
+func checkEnvironsOfNginx(t *testing.T, dir string) {
+	for _, c := range []struct {
+		server, path string
+		header       http.Header
+		want         map[string]string
+	}{
+		{"buffered", "/caf%C3%A9/%2525//x?a=%20b", nil, map[string]string{"PATH_INFO": "/caf\u00c3\u00a9/%25/x", "REQUEST_URI": "/caf%C3%A9/%2525//x?a=%20b", "QUERY_STRING": "a=%20b",
+			"SCRIPT_NAME": "", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "REMOTE_ADDR": "unix:", "HTTP_HOST": "localhost", "CONTENT_LENGTH": ""}},
+		{"buffered", "/", http.Header{"X-Two": {"a", "b"}, "X-Test-Client": {"192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Ssl": {"on"}, "X-Forwarded-For": {"10.0.0.1"}},
+			map[string]string{"HTTP_X_TWO": "a, b", "REMOTE_ADDR": "192.0.2.7", "wsgi.url_scheme": "http", "HTTP_X_FORWARDED_PROTO": "https"}},
+		{"buffered", "/", http.Header{"X-Test-Client": {"127.0.0.1"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-For": {"10.0.0.1"}},
+			map[string]string{"REMOTE_ADDR": "10.0.0.1", "wsgi.url_scheme": "https", "HTTPS": "on"}},
+		{"bare", "/a?b", nil, map[string]string{"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_USER_AGENT": "Go-http-client/1.1"}},
+		{"bare", "/shop/x", nil, map[string]string{"SCRIPT_NAME": "/shop", "PATH_INFO": "/x", "REQUEST_URI": "/shop/x"}},
+		{"large", "/", nil, map[string]string{"LARGE_00": strings.Repeat("x", 4000), "LARGE_15": strings.Repeat("x", 4000), "PATH_INFO": "/"}},
+		{"large", "/many", nil, map[string]string{"SITE_0000": "0", "SITE_0999": "999", "PATH_INFO": "/many"}},
+	} {
+		request, err := http.NewRequest("GET", "http://localhost"+c.path, nil)
+		must(t, err)
+		request.Header = c.header
+		a := read(clientOf(dir, c.server).Do(request))
+		got := map[string]string{}
+		if err := json.Unmarshal([]byte(a.body), &got); a.err != nil || a.status != 200 || err != nil {
+			t.Errorf("%s%s: %d, %v, %v", c.server, c.path, a.status, a.err, err)
+			continue
+		}
+		for name, want := range c.want {
+			if value, ok := got[name]; !ok || value != want {
+				t.Errorf("%s%s: %s is %.100q, want %.100q", c.server, c.path, name, value, want)
+			}
+		}
+	}
+}
+
+// checkUnread sends bodies to views that do not read them, and to one that answers first: no
+// answer may become nginx's own. nginx sends no more of a body when it has seen the answer's
+// head, so that only a server that takes bodies in has the rest for the view.
+func checkUnread(t *testing.T, dir string) {
+	body := bytes.Repeat([]byte("x"), 900000)
+	var clients sync.WaitGroup
+	for _, way := range []string{"buffered", "streamed", "taken"} {
+		for range 2 {
+			clients.Go(func() {
+				for i := range 40 {
+					path, want := "/unread", "not read"
+					if i%2 == 1 && way == "taken" {
+						path, want = "/early", strings.Repeat("x", 10000)+"900000"
+					}
+					a := postAhead(filepath.Join(dir, way), path, body)
+					if a.err != nil || a.status != 200 || a.body != want {
+						t.Errorf("%s %s: %d, %v, %d bytes", way, path, a.status, a.err, len(a.body))
+						return
+					}
+				}
+			})
+		}
+	}
+	clients.Wait()
+}
+
+// postAhead sends a body as far as it is taken, whatever comes meanwhile, and reads the answer.
+// (A client of net/http may give up when the answer comes first.)
+func postAhead(socket, path string, body []byte) answer {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(server.Patience)); err != nil {
+		return answer{err: err}
+	}
+	go func() {
+		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", path, len(body)); err == nil {
+			conn.Write(body)
+		}
+	}()
+	return read(http.ReadResponse(bufio.NewReader(conn), nil))
+}
+
+// checkReloads reloads the application under load: every request is answered by it.
+func checkReloads(t *testing.T, dir string, g *gateway) {
+	var clients sync.WaitGroup
+	var stop atomic.Bool
+	var count atomic.Int64
+	for range 4 {
+		clients.Go(func() {
+			client := clientOf(dir, "buffered")
+			defer client.CloseIdleConnections()
+			for !stop.Load() {
+				if a := read(client.Post("http://localhost/body", "text/plain", strings.NewReader("abc"))); a.err != nil || a.status != 200 || !strings.HasPrefix(a.body, "3 ") {
+					t.Errorf("amid a reload: %d, %v, %s", a.status, a.err, a.body)
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	for range 3 {
+		if out, err := g.Reload(g.control); err != nil {
+			t.Errorf("reload: %v, %s", err, out)
+		}
+	}
+	stop.Store(true)
+	clients.Wait()
+	if count.Load() == 0 {
+		t.Error("nothing was asked meanwhile")
+	}
+}
+
+// TestNginxExample runs examples/nginx/uwsgi.conf as it is, but for where things are.
+func TestNginxExample(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	python := anyPython(t)
+	s := start(t, server.Config{
+		Application: "mysite.wsgi:application", Dir: root(t, "examples", "django"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"),
+		Args: []string{"--python", python, "--workers", "2"}, Env: []string{"DATA_DIR=" + djangoData(t, python)},
+	})
+	text, err := os.ReadFile(root(t, "examples", "nginx", "uwsgi.conf"))
+	must(t, err)
+	for old, replacement := range map[string]string{
+		"/tmp/gobridge-example/app.sock": s.Address(), "listen 127.0.0.1:8080": "listen unix:" + filepath.Join(dir, "site"), "$host:$server_port": "$host",
+	} {
+		if n := bytes.Count(text, []byte(old+";")) + bytes.Count(text, []byte(old+" fail")); n != 1 {
+			t.Fatalf("%s stands there %d times", old, n)
+		}
+		text = bytes.ReplaceAll(text, []byte(old), []byte(replacement))
+	}
+	static, err := exec.Command(python, "-c", "import django, os; print(os.path.join(os.path.dirname(django.__file__), 'contrib/admin/static/admin/css/base.css'))").Output()
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(dir, "static/admin/css"), 0o755))
+	copyFile(t, strings.TrimSpace(string(static)), filepath.Join(dir, "static/admin/css/base.css"))
+	startNginx(t, dir, account, string(text), "site")
+	b := newBrowser(t, clientOf(dir, "site"), "http://localhost")
+	if p := b.see("/static/admin/css/base.css"); p.header.Get("Cache-Control") != "max-age=3600" || p.header.Get("Server") == "gobridge" {
+		t.Errorf("the style sheet is not nginx's: %v", p.header)
+	}
+	visitDjango(t, b, "by uwsgi")
+}
