@@ -93,10 +93,7 @@ func (c *conn) accept(h *bridge.ResponseHead) bool {
 	c.phase, w.full = talking, true // what came behind the handshake has not been looked at
 	k.pingAt, k.active = r.after(s.PingTime), r.now
 	c.spoke()
-	if w.x.Recalled() {
-		c.part()
-	}
-	return true
+	return true // converse, which is next, looks whether it is recalled
 }
 
 // spoke notes that something is said: memory is needed, and is looked after again.
@@ -116,12 +113,15 @@ func (c *conn) spoke() {
 func (c *conn) takeFrames(b []byte) (taken int) {
 	w := c.work
 	k := w.socket
+	if k.heard { // what stands behind a close frame, or a breach, means nothing
+		return len(b)
+	}
 	if c.spoke(); len(b) > 0 {
 		k.pongBy = 0 // it is alive
 	}
 	w.full, w.hearing = false, true
 	choked := false // by pongs that the client does not take
-	for c.phase == talking {
+	for c.phase == talking && !k.heard {
 		room := 1 << 20
 		if !k.deaf() {
 			room = w.x.MessageRoom()
@@ -148,6 +148,9 @@ func (c *conn) takeFrames(b []byte) (taken int) {
 	w.hearing = false
 	if choked && c.phase == talking && len(k.control) == 0 { // they are out, and nothing else will say so
 		c.r.later(c)
+	}
+	if k.heard {
+		return len(b)
 	}
 	return taken
 }
