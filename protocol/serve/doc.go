@@ -22,8 +22,8 @@
 // # A connection
 //
 // The phases are idle, reading (part of a head), serving (a request and its answer),
-// skipping (the rest of a body that nobody read) and lingering (after the last answer);
-// conn.go has the picture. Requests are taken one at a time: what a client pipelines stays
+// skipping (the rest of a body that nobody read), talking (it is a WebSocket) and lingering
+// (after the last answer); conn.go has the picture. Requests are taken one at a time: what a client pipelines stays
 // in its socket until the answer before it is out.
 //
 // Bytes flow under back-pressure in both directions. A body goes from the socket into the
