@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -188,25 +189,32 @@ func socketDisconnects(t *testing.T, a *asgi) {
 	}
 }
 
-// socketRestart has a server end whose WebSocket stays.
+// socketRestart has a server reload, and then end, with a WebSocket that stays: it lives until
+// shortly before the graceful timeout is over.
 func socketRestart(t *testing.T, a *asgi) {
 	if !a.all {
 		return
 	}
+	control := filepath.Join(t.TempDir(), "control")
 	own, err := server.Start(server.Config{Application: "asgi_checks:application", Dir: "apps",
-		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--graceful-timeout", "3s"}})
+		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--graceful-timeout", "3s", "--control", control}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer own.Kill()
-	s, got := shake(t, own, "/echo?"+unique())
-	if err := own.Signal(syscall.SIGTERM); err != nil || got.status != 101 {
-		t.Fatal(got, err)
+	for _, restart := range []func() error{
+		func() error { _, err := own.Reload(control); return err },
+		func() error { return own.Signal(syscall.SIGTERM) },
+	} {
+		s, got := shake(t, own, "/echo?"+unique())
+		if err := restart(); err != nil || got.status != 101 {
+			t.Fatal(got, err)
+		}
+		s.frame(t, fin|opText, "still there")
+		s.want(t, opText, "still there")
+		s.wantClose(t, 1012, "*")
 	}
-	s.frame(t, fin|opText, "still there")
-	s.want(t, opText, "still there")
-	s.wantClose(t, 1012, "*")
-	if code := own.Wait(); code != 0 {
+	if code := own.Wait(); code != 0 || strings.Contains(own.Log(), "killed") {
 		t.Errorf("exit code %d: %s", code, own.Log())
 	}
 }
