@@ -25,6 +25,7 @@ type Receiver struct {
 	forget   bool      // between messages the client's window is empty
 	inflater *Inflater // of a compressed message that is under way
 	window   []byte    // what later messages can refer back to
+	failed   error     // behind it nothing has a meaning
 }
 
 // Settle makes the receiver one of a connection with that compression.
@@ -43,8 +44,16 @@ func (r *Receiver) Amid() bool { return r.kind != None }
 
 // Next goes on with b, which is changed, and returns how many bytes of it are used and what it
 // has come to; the rest is to be given again. A piece of a message has room bytes at most, and
-// none comes while room is negative. Out is memory for what is inflated. An error is an *Error.
+// none comes while room is negative. Out is memory for what is inflated. An error is an *Error, and
+// it is the same from then on.
 func (r *Receiver) Next(b []byte, room int, out []byte) (n int, e Event, err error) {
+	if r.failed == nil {
+		n, e, r.failed = r.next(b, room, out)
+	}
+	return n, e, r.failed
+}
+
+func (r *Receiver) next(b []byte, room int, out []byte) (n int, e Event, err error) {
 	for {
 		if r.inflater != nil && !r.inflater.wants {
 			if room <= 0 {

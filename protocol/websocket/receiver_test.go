@@ -192,6 +192,22 @@ func TestReceived(t *testing.T) {
 	}
 }
 
+// Behind a breach nothing has a meaning, whatever it is.
+func TestABreachIsTheEnd(t *testing.T) {
+	for _, c := range received {
+		h := &heard{r: &Receiver{Inflaters: new(Inflaters)}}
+		h.take(bytes.Clone(c.in), 100)
+		if h.err == nil {
+			continue
+		}
+		for range 300 {
+			if n, e, err := h.r.Next([]byte{0x89}, 100, nil); n != 0 || e.Kind != None || err != h.err {
+				t.Fatalf("%s: %d bytes, %v and %v behind it", c.name, n, e, err)
+			}
+		}
+	}
+}
+
 func TestCloseCodes(t *testing.T) {
 	for code := range 6000 {
 		want := fmt.Sprintf("close=%d,", code)
