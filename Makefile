@@ -124,15 +124,18 @@ LAST = --python $$(tail -n 1 $(PYTHONS))
 .PHONY: storm storm-reloads storm-terminate storm-short
 storm: setup build ## load with nonces while workers, zygote and template are killed and the code is reloaded, STORM_SECONDS (60)
 	go run ./tests/storm -duration $(STORM_SECONDS)s
+	go run ./tests/storm -interface asgi -duration $(STORM_SECONDS)s -reload-every 3s
 	go run ./tests/storm -duration $(STORM_SECONDS)s -reload-every 3s -threads 4 -args "--reactors 3 --max-requests 500 --max-requests-jitter 500"
 storm-reloads: setup build ## 10 reloads under that load, then 10 of which every second one cannot come up
 	go run ./tests/storm $(CALM) -duration 21s -reload-every 2s
+	go run ./tests/storm $(CALM) -interface asgi -duration 21s -reload-every 2s -faults -args "--start-timeout 5s"
 	go run ./tests/storm $(CALM) -duration 40s -reload-every 3s -faults -threads 4 -args "--reactors 3 --start-timeout 5s"
 storm-terminate: setup build ## SIGTERM to the server's process group under that load
 	go run ./tests/storm $(CALM) -duration 5s -terminate
+	go run ./tests/storm $(CALM) -interface asgi -duration 5s -terminate
 	go run ./tests/storm $(CALM) -duration 5s -terminate -threads 4 -args "--reactors 3"
 storm-short:
-	go run ./tests/storm -duration 8s -args "$(LAST)"
+	go run ./tests/storm -interface asgi -duration 8s -reload-every 2s -args "$(LAST)"
 	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3 --max-requests 300 --max-requests-jitter 300 $(LAST)"
 	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 5s $(LAST)"
 	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"

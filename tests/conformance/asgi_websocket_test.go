@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gobridge/tests/server"
+	"gobridge/tests/sockets"
 )
 
 // asgiSockets are the lines of the table that are about WebSocket.
@@ -94,7 +95,7 @@ func socketAccept(t *testing.T, a *asgi) {
 	if len(got.all("sec-websocket-protocol")) != 0 || got.status != 101 {
 		t.Errorf("%v", got)
 	}
-	s.frame(t, fin|opClose, closingWith(1000, ""))
+	s.frame(t, sockets.Fin|sockets.Close, sockets.Closing(1000, ""))
 	a.awaitNotes(t, name, "websocket.connect", "ValueError", "ValueError", "sent", "websocket.disconnect code=1000 reason=''")
 }
 
@@ -104,18 +105,18 @@ func socketMessages(t *testing.T, a *asgi) {
 	for _, m := range []struct {
 		op   byte
 		text string
-	}{{opText, "h\u00e9llo"}, {opBinary, "\x00\xff"}, {opText, ""}, {opBinary, ""}, {opText, strings.Repeat("\u20ac", 100000)}, {opBinary, strings.Repeat("b", 1000000)}} {
-		s.frame(t, fin|m.op, m.text)
+	}{{sockets.Text, "h\u00e9llo"}, {sockets.Binary, "\x00\xff"}, {sockets.Text, ""}, {sockets.Binary, ""}, {sockets.Text, strings.Repeat("\u20ac", 100000)}, {sockets.Binary, strings.Repeat("b", 1000000)}} {
+		s.frame(t, sockets.Fin|m.op, m.text)
 		s.want(t, m.op, m.text)
 	}
-	s.frame(t, opText, "in \xe2\x82")
-	s.frame(t, fin|opPing, "are you there")
-	s.want(t, opPong, "are you there")
+	s.frame(t, sockets.Text, "in \xe2\x82")
+	s.frame(t, sockets.Fin|sockets.Ping, "are you there")
+	s.want(t, sockets.Pong, "are you there")
 	s.frame(t, 0, "\xac ")
 	s.frame(t, 0, "")
-	s.frame(t, fin, "pieces")
-	s.want(t, opText, "in \u20ac pieces")
-	s.frame(t, fin|opClose, closingWith(1000, ""))
+	s.frame(t, sockets.Fin, "pieces")
+	s.want(t, sockets.Text, "in \u20ac pieces")
+	s.frame(t, sockets.Fin|sockets.Close, sockets.Closing(1000, ""))
 	euros, bytes := strings.Repeat("\u20ac", 40), "b'"+strings.Repeat("b", 42)
 	a.awaitNotes(t, name, "websocket.connect", "websocket.receive bytes=None text='h\u00e9llo'", `websocket.receive bytes=b'\x00\xff' text=None`,
 		"websocket.receive bytes=None text=''", "websocket.receive bytes=b'' text=None", "websocket.receive bytes=None text='"+euros+"'",
@@ -128,16 +129,16 @@ func socketFaults(t *testing.T, a *asgi) {
 		frames string
 		code   int
 	}{
-		{string(frameHead(fin|opText, 0x80, 2)) + string(masked("\xc3(")), 1007},
-		{string(frameHead(fin|opBinary, 0x80, 17<<20)) + "mask", 1009},
-		{string(frameHead(fin|opText, 0, 1)) + "x", 1002}, // without a mask
-		{string(frameHead(fin|0x3, 0x80, 1)) + string(masked("x")), 1002},
-		{string(frameHead(fin, 0x80, 1)) + string(masked("x")), 1002}, // goes on with nothing
+		{string(sockets.Frame(sockets.Fin|sockets.Text, "\xc3(")), 1007},
+		{string(sockets.Head(sockets.Fin|sockets.Binary, 0x80, 17<<20)) + "mask", 1009},
+		{string(sockets.Head(sockets.Fin|sockets.Text, 0, 1)) + "x", 1002}, // without a mask
+		{string(sockets.Frame(sockets.Fin|0x3, "x")), 1002},
+		{string(sockets.Frame(sockets.Fin, "x")), 1002}, // goes on with nothing
 	} {
 		name := unique()
 		s := a.talk(t, "/echo?"+name)
 		s.send(t, "%s", c.frames)
-		if op, got := s.message(t); op != opClose || len(got) < 2 || got[:2] != closingWith(c.code, "") {
+		if op, got := s.message(t); op != sockets.Close || len(got) < 2 || got[:2] != sockets.Closing(c.code, "") {
 			t.Errorf("%q: got %x %q, want %d", c.frames, op, got, c.code)
 		}
 		s.Close()
@@ -160,11 +161,11 @@ func socketCloses(t *testing.T, a *asgi) {
 		a.awaitNotes(t, name, "websocket.connect", "sent", "sent", fmt.Sprintf("websocket.disconnect code=%d reason='%s'", want.code, want.reason))
 	}
 	s := a.talk(t, "/ends?"+unique()+"&open")
-	s.want(t, opText, "first")
+	s.want(t, sockets.Text, "first")
 	s.wantClose(t, 1000, "")
 	name := unique() + "&open+raises"
 	s = a.talk(t, "/ends?"+name)
-	s.want(t, opText, "first")
+	s.want(t, sockets.Text, "first")
 	s.wantClose(t, 1011, "*")
 	a.logged(t, `GET /ends\?`+strings.ReplaceAll(name, "+", `\+`)+`:(?s:.*)ValueError: `)
 }
@@ -175,9 +176,9 @@ func socketDisconnects(t *testing.T, a *asgi) {
 		code  int
 		why   string
 	}{
-		{func(s *websocket) { s.frame(t, fin|opClose, closingWith(3000, "tschüß")) }, 3000, "tschüß"},
-		{func(s *websocket) { s.frame(t, fin|opClose, closingWith(1001, "")) }, 1001, ""},
-		{func(s *websocket) { s.frame(t, fin|opClose, "") }, 1005, ""},
+		{func(s *websocket) { s.frame(t, sockets.Fin|sockets.Close, sockets.Closing(3000, "tschüß")) }, 3000, "tschüß"},
+		{func(s *websocket) { s.frame(t, sockets.Fin|sockets.Close, sockets.Closing(1001, "")) }, 1001, ""},
+		{func(s *websocket) { s.frame(t, sockets.Fin|sockets.Close, "") }, 1005, ""},
 		{func(s *websocket) { s.Close() }, 1006, ""},
 		{func(s *websocket) { s.reset() }, 1006, ""},
 	} {
@@ -210,8 +211,8 @@ func socketRestart(t *testing.T, a *asgi) {
 		if err := restart(); err != nil || got.status != 101 {
 			t.Fatal(got, err)
 		}
-		s.frame(t, fin|opText, "still there")
-		s.want(t, opText, "still there")
+		s.frame(t, sockets.Fin|sockets.Text, "still there")
+		s.want(t, sockets.Text, "still there")
 		s.wantClose(t, 1012, "*")
 	}
 	if code := own.Wait(); code != 0 || strings.Contains(own.Log(), "killed") {
@@ -221,7 +222,7 @@ func socketRestart(t *testing.T, a *asgi) {
 
 func socketAfterDisconnect(t *testing.T, a *asgi) {
 	for _, leave := range []func(s *websocket){
-		func(s *websocket) { s.frame(t, fin|opClose, closingWith(1000, "")); s.Close() },
+		func(s *websocket) { s.frame(t, sockets.Fin|sockets.Close, sockets.Closing(1000, "")); s.Close() },
 		func(s *websocket) { s.reset() },
 	} {
 		name, before := unique(), len(a.one.Log())
@@ -238,7 +239,7 @@ func socketAfterDisconnect(t *testing.T, a *asgi) {
 func socketFlush(t *testing.T, a *asgi) {
 	s := a.talk(t, "/flushes")
 	for i := range 100 {
-		s.want(t, opBinary, strings.Repeat(string([]byte{byte(i)}), 10000))
+		s.want(t, sockets.Binary, strings.Repeat(string([]byte{byte(i)}), 10000))
 	}
 	s.wantClose(t, 4000, "all")
 }
@@ -248,25 +249,25 @@ func socketBoth(t *testing.T, a *asgi) {
 	sent := make(chan error, 1)
 	go func() {
 		var err error
-		frame := append(frameHead(fin|opBinary, 0x80, 10000), masked(strings.Repeat("z", 10000))...)
+		frame := sockets.Frame(sockets.Fin|sockets.Binary, strings.Repeat("z", 10000))
 		for i := 0; i < 100 && err == nil; i++ {
 			_, err = s.Write(frame)
 		}
 		sent <- err
 	}()
 	for i := range 50 {
-		s.want(t, opBinary, strings.Repeat(string([]byte{byte(i)}), 20000))
+		s.want(t, sockets.Binary, strings.Repeat(string([]byte{byte(i)}), 20000))
 	}
-	s.want(t, opText, "1000000")
+	s.want(t, sockets.Text, "1000000")
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
 	s = a.talk(t, "/waits")
-	s.want(t, opText, "open")
+	s.want(t, sockets.Text, "open")
 	for range 30 {
-		s.frame(t, fin|opBinary, strings.Repeat("w", 100000))
+		s.frame(t, sockets.Fin|sockets.Binary, strings.Repeat("w", 100000))
 	}
-	s.want(t, opText, "3000000")
+	s.want(t, sockets.Text, "3000000")
 	s.wantClose(t, 1000, "")
 }
 
@@ -274,7 +275,7 @@ func socketWrong(t *testing.T, a *asgi) {
 	message := func(more string) string { return `{"type": "websocket.send"` + more + `}` }
 	s, _, name := a.script(t, message(`, "text": "a"`), acceptIt, acceptIt, message(""), message(`, "text": "a", "bytes": b"a"`), message(`, "text": b"a"`), message(`, "bytes": "a"`),
 		`{"type": "http.response.start", "status": 200}`, denyIt, message(`, "text": None, "bytes": b"b"`), `{"type": "websocket.close", "code": 1005}`, closeIt, closeIt, message(`, "text": "a"`))
-	s.want(t, opBinary, "b")
+	s.want(t, sockets.Binary, "b")
 	s.wantClose(t, 1000, "")
 	a.awaitNotes(t, name, "websocket.connect", "RuntimeError", "sent", "RuntimeError", "ValueError", "ValueError", "TypeError", "TypeError", "ValueError", "RuntimeError", "sent",
 		"ValueError", "sent", "RuntimeError", "RuntimeError", "websocket.disconnect code=1000 reason=''")

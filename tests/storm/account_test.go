@@ -23,6 +23,8 @@ func TestVerdict(t *testing.T) {
 		{"begun twice", "echo", whole, []int{worker, other}, []int{other}, 0, "more than once"},
 		{"ended twice", "echo", whole, []int{other}, []int{other, other}, 0, "more than once"},
 		{"not ended", "echo", whole, []int{other}, nil, 0, "has not ended"},
+		{"not ended by its own", "socket", whole, []int{other}, nil, 0, "has not ended"},
+		{"killed behind the goodbye", "socket", whole, []int{worker}, nil, 0, ""},
 		{"lost behind its last byte", "download", whole, []int{worker}, nil, worker, ""},
 		{"lost before its last chunk", "stream", whole, []int{worker}, nil, worker, "did not say so"},
 		{"lost while it ran", "echo", badGate, []int{worker}, nil, worker, ""},

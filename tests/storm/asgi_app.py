@@ -58,11 +58,30 @@ async def pieces(answer, body, size, wait):
     await answer.last()
 
 
+async def socket(receive, send, nonce):
+    """Every message goes back, until the client says goodbye with its nonce, or is gone."""
+    note("B", nonce)
+    await receive()
+    await send({"type": "websocket.accept", "headers": [(b"x-nonce", nonce.encode())]})
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            break
+        try:
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+        except OSError:
+            pass
+    assert message["code"] != 1000 or message["reason"] == nonce, message
+    note("E", nonce)
+
+
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         return await lifespan(receive, send)
     query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
     nonce, kind, size = query["nonce"], scope["path"].strip("/"), int(query.get("size", 0))
+    if scope["type"] == "websocket":
+        return await socket(receive, send, nonce)
     note("B", nonce)
     if kind == "upload":
         await upload(scope, receive, Answer(send, nonce))

@@ -19,6 +19,7 @@ type options struct {
 	workers        int
 	threads        int
 	iface          string // of the application
+	sockets        int
 	killEvery      time.Duration
 	zygoteEvery    time.Duration
 	reloadEvery    time.Duration
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 4, "worker processes")
 	flag.IntVar(&o.threads, "threads", 1, "threads in each worker")
 	flag.StringVar(&o.iface, "interface", "wsgi", "of the application, wsgi or asgi; there a worker takes any number of requests at once")
+	flag.IntVar(&o.sockets, "sockets", -1, "WebSockets beside the connections; -1: 50 with -interface asgi, else none")
 	flag.DurationVar(&o.killEvery, "kill-every", 200*time.Millisecond, "time between two SIGKILLs of a random worker; 0: none")
 	flag.DurationVar(&o.zygoteEvery, "zygote-every", 5*time.Second, "time between two SIGKILLs of a zygote or template; 0: none")
 	flag.DurationVar(&o.reloadEvery, "reload-every", 0, "time between two reloads; 0: none")
@@ -52,6 +54,12 @@ func main() {
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "storm: %q is no flag\n", flag.Arg(0))
 		os.Exit(2)
+	}
+	if o.sockets < 0 {
+		o.sockets = 0
+		if o.iface == "asgi" && o.killpoint == "" {
+			o.sockets = 50
+		}
 	}
 	wrong, err := storm(&o)
 	if err != nil {
@@ -93,7 +101,7 @@ func storm(o *options) (wrong []string, err error) {
 	load(o, s, books, 0, 2*time.Second, nil)
 	before := s.settle()
 	kills := &chaos{server: s, random: rand.New(rand.NewPCG(o.seed, 1)), killed: map[int]bool{}}
-	fmt.Printf("storm: %d connections for %v, %d workers of %d threads, seed %d\n", o.connections, o.duration, o.workers, o.threads, o.seed)
+	fmt.Printf("storm: %d connections and %d WebSockets for %v, %d workers of %d threads, seed %d\n", o.connections, o.sockets, o.duration, o.workers, o.threads, o.seed)
 	books.connects = 0
 	load(o, s, books, 1, o.duration, kills)
 	after := before // there is nothing left to look at
@@ -122,7 +130,7 @@ func storm(o *options) (wrong []string, err error) {
 // atOnce is how many requests a worker may have at once.
 func (o *options) atOnce() int {
 	if o.iface == "asgi" {
-		return o.connections
+		return o.connections + o.sockets
 	}
 	return o.threads
 }
@@ -166,7 +174,11 @@ func killpoint(o *options, s *server, books *books) (wrong []string, err error) 
 // closeBooks ends the server and settles the account; killed are the workers that the storm has
 // killed, nil for those that the log says were killed.
 func closeBooks(o *options, s *server, books *books, killed map[int]bool) (wrong []string, a *accounts, err error) {
-	if err := s.Stop(); err != nil {
+	if o.terminate { // another signal would cut short who is only about to end
+		if code := s.Wait(); code != 0 {
+			wrong = append(wrong, fmt.Sprintf("the server has ended with %d", code))
+		}
+	} else if err := s.Stop(); err != nil {
 		wrong = append(wrong, "the server's end: "+err.Error())
 	}
 	if a, err = s.accounts(); err != nil {
@@ -194,6 +206,10 @@ func load(o *options, s *server, books *books, phase uint64, d time.Duration, ki
 	for i := range o.connections {
 		c := &client{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, 1000*phase+uint64(100+i))), mixed: i%2 == 1, churn: i%8 == 0, ending: &ending}
 		clients.Go(func() { c.run(end) })
+	}
+	for i := range o.sockets {
+		k := &socket{server: s, books: books, random: rand.New(rand.NewPCG(o.seed, 1000*phase+uint64(500+i))), ending: &ending}
+		clients.Go(func() { k.run(end) })
 	}
 	time.Sleep(time.Until(end) - 500*time.Millisecond)
 	if kills != nil && o.terminate {
