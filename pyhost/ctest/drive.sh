@@ -1,10 +1,11 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Drives the C host, built with ASan and UBSan, through drive.py: embedded (PYTHON's
 # libpython must be there) and in the interpreter.
 # usage: pyhost/ctest/drive.sh PYTHON... [--smoke PYTHON...]
-# Those after --smoke are driven for a moment only.
-set -eu
-[ $# -gt 0 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+# Those after --smoke are driven for a moment only. As many are driven at a time as there are
+# processors; each one's output is shown when it has ended.
+set -euo pipefail
+[ $# -gt 0 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -44,13 +45,34 @@ drive() {
     fi
 }
 
+declare -A logs=()
+count=0 bad=0
+# await: waits for one that is driven.
+await() {
+    local pid status=0
+    wait -n -p pid "${!logs[@]}" || status=$?
+    cat "${logs[$pid]}"
+    unset "logs[$pid]"
+    [ $status = 0 ] || bad=1
+}
+# beside COMMAND...: runs it beside others.
+beside() {
+    [ ${#logs[@]} -lt "$(nproc)" ] || await
+    count=$((count + 1))
+    "$@" >"$work/log.$count" 2>&1 &
+    logs[$!]=$work/log.$count
+}
+
 smoke=
+asan=$(gcc -print-file-name=libasan.so)
 for python in "$@"; do
     if [ "$python" = --smoke ]; then
         smoke=--smoke
         continue
     fi
     library=$("$python" -c "$library_of")
-    [ -z "$library" ] || drive "$python" embedded "$library" "$python" "$work/host"
-    GB_PRELOAD=$(gcc -print-file-name=libasan.so) drive "$python" interpreter - "$python" "$work/host.so"
+    [ -z "$library" ] || beside drive "$python" embedded "$library" "$python" "$work/host"
+    GB_PRELOAD=$asan beside drive "$python" interpreter - "$python" "$work/host.so"
 done
+while [ ${#logs[@]} -gt 0 ]; do await; done
+exit $bad

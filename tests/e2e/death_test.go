@@ -218,7 +218,7 @@ func TestApplicationFails(t *testing.T) {
 
 // TestNothingStays: when the front is killed, its processes leave, even amid a request.
 func TestNothingStays(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		s, noted := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "2")
 		go get(s, "/sleep?seconds=600")
 		awaitNote(t, noted, "sleep")

@@ -14,7 +14,6 @@ import (
 // was the last to fall asleep: what it needs is still in its processor's cache, and threads
 // that are not needed cost nothing.
 func TestDispatch(t *testing.T) {
-	t.Parallel()
 	s, noted, control := startRenewed(t, "--workers", "2", "--threads", "16")
 	must(t, server.Await(func() bool {
 		w := workersIn(t, control)

@@ -31,7 +31,7 @@ func startFiles(t *testing.T, args ...string) (s *server.Server, noted string, c
 
 // TestFiles has files sent whole and in part, and asks for their heads.
 func TestFiles(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		s, _, content := startFiles(t, "--python", p.path, "--host", host, "--reactors", reactorsFor(host))
 		client := s.Client()
 		defer client.CloseIdleConnections()

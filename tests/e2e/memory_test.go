@@ -68,7 +68,7 @@ func watchMemory(s *server.Server) func() map[int]memory {
 // TestNothingIsLeftBehind: after thousands of requests of every kind the processes have the
 // descriptors, threads and memory that they had.
 func TestNothingIsLeftBehind(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		s, _ := startBehaviour(t, "--python", p.path, "--host", host, "--workers", "1", "--threads", "2")
 		manyRequests(t, s, 1000)
 		before := belongings(t, s)

@@ -72,7 +72,7 @@ func replace(t *testing.T, s *server.Server, pid int) {
 func TestPreload(t *testing.T) {
 	const line = `preload: off, each worker imports the application itself: 1 thread was started at import \(poller of time\)`
 	const warning = `preload: on, because it is so set, .*: 1 thread was started at import \(poller of time\)`
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		for _, c := range []struct {
 			preload, leaves string
 			once            bool
@@ -111,7 +111,7 @@ func TestPreload(t *testing.T) {
 // TestTemplateIsKilled kills zygote and template, one, the other and both: the workers go
 // on, and those that die are replaced.
 func TestTemplateIsKilled(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		s := startPreloaded(t, "", "--python", p.path, "--host", host)
 		awaitWorkers(t, s, 2) // which have the template's name until they take their own
 		for _, victims := range []struct {
@@ -163,18 +163,20 @@ func TestTemplateIsKilled(t *testing.T) {
 
 // TestMemoryIsShared: what the import has made is there once.
 func TestMemoryIsShared(t *testing.T) {
-	s := startPreloaded(t, "memory")
-	awaitWorkers(t, s, 2)
-	for range 100 {
-		mustGet(t, s, "/")
-	}
-	for _, pid := range s.Workers() {
-		// With one to share with, a worker's part is a third: there is the template, too. Its whole
-		// may be twice the 64 MiB: a build without a GIL keeps what the making of them took.
-		if whole, part := rollup(t, pid, "Rss"), rollup(t, pid, "Pss"); whole < 64<<10 || part > whole/2 {
-			t.Errorf("worker %d has %d KiB, its part of that is %d KiB", pid, whole, part)
+	onMain(t, func(t *testing.T, p *python, host string) {
+		s := startPreloaded(t, "memory", "--python", p.path, "--host", host)
+		awaitWorkers(t, s, 2)
+		for range 100 {
+			mustGet(t, s, "/")
 		}
-	}
+		for _, pid := range s.Workers() {
+			// With one to share with, a worker's part is a third: there is the template, too. Its whole
+			// may be twice the 64 MiB: a build without a GIL keeps what the making of them took.
+			if whole, part := rollup(t, pid, "Rss"), rollup(t, pid, "Pss"); whole < 64<<10 || part > whole/2 {
+				t.Errorf("worker %d has %d KiB, its part of that is %d KiB", pid, whole, part)
+			}
+		}
+	})
 }
 
 // rollup is a sum over a process's memory, in KiB.

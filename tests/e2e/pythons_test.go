@@ -40,7 +40,8 @@ func chosen(t *testing.T, choose func([]list.Python) []list.Python) (all []pytho
 	return all
 }
 
-// onEach runs f on every interpreter, in each host that can hold it.
+// onEach runs f on every interpreter, in each host that can hold it: for what is short, and
+// what interpreters have differed in.
 func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) { on(t, pythons(t), f) }
 
 // onMain does so on the oldest, the distribution's own and the newest only, and on those
@@ -49,10 +50,14 @@ func onMain(t *testing.T, f func(t *testing.T, p *python, host string)) {
 	on(t, chosen(t, list.Main), f)
 }
 
+// on runs f for each of them, some at the same time: most of it is waiting.
 func on(t *testing.T, all []python, f func(t *testing.T, p *python, host string)) {
 	for _, p := range all {
 		for _, host := range p.hosts {
-			t.Run(p.about.Version+"-"+p.kind()+"-"+string(host), func(t *testing.T) { f(t, &p, string(host)) })
+			t.Run(p.about.Version+"-"+p.kind()+"-"+string(host), func(t *testing.T) {
+				t.Parallel()
+				f(t, &p, string(host))
+			})
 		}
 	}
 }

@@ -138,7 +138,7 @@ func TestReload(t *testing.T) {
 
 // TestReloadThatFails: the old version goes on, and whoever asks is told.
 func TestReloadThatFails(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		c := startChanging(t, "--python", p.path, "--host", host, "--workers", "2")
 		c.write(t, "version", "broken")
 		workers := c.Workers()

@@ -62,7 +62,10 @@ func start(t *testing.T, c server.Config) *server.Server {
 // withReactors runs f with one reactor and with three.
 func withReactors(t *testing.T, f func(t *testing.T, args []string)) {
 	for _, n := range []string{"1", "3"} {
-		t.Run(n+" reactors", func(t *testing.T) { f(t, []string{"--reactors", n}) })
+		t.Run(n+" reactors", func(t *testing.T) {
+			t.Parallel()
+			f(t, []string{"--reactors", n})
+		})
 	}
 }
 

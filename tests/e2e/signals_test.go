@@ -200,7 +200,7 @@ func TestSignalInTheDelay(t *testing.T) {
 
 // TestQuit: SIGQUIT waits for nothing, and leaves nothing.
 func TestQuit(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		for _, c := range []struct {
 			name string
 			busy bool
@@ -358,7 +358,7 @@ func TestOwnHandlerEndsALongRequest(t *testing.T) {
 // when it is told to leave, and neither a signal to the whole group nor what the handler
 // raises costs a request.
 func TestOwnHandler(t *testing.T) {
-	onEach(t, func(t *testing.T, p *python, host string) {
+	onMain(t, func(t *testing.T, p *python, host string) {
 		noted, variable := notes(t)
 		s := start(t, server.Config{Application: "handler:application", Env: []string{variable},
 			Args: []string{"--python", p.path, "--host", host, "--workers", "1"}}) // it is ready, so its handler is held

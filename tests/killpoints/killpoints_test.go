@@ -31,14 +31,12 @@ func labels(t *testing.T, root string) (all []string) {
 	return all
 }
 
-// build makes the server with kill points, and the storm, in build/killpoints.
+// build makes the server with kill points, and the storm, in a folder of this run's own:
+// another one may be under way on another interpreter.
 func build(t *testing.T, root string) (gobridge, storm string) {
 	t.Helper()
-	dir := filepath.Join(root, "build", "killpoints")
+	dir := t.TempDir()
 	gobridge, storm = filepath.Join(dir, "gobridge"), filepath.Join(dir, "storm")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	for _, command := range [][]string{
 		{"go", "build", "-tags", "killpoints", "-o", gobridge, "./cmd/gobridge"},
 		// Beside the binary it is taken before the one inside.
