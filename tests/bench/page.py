@@ -63,7 +63,8 @@ OF_WSGI = """- The C floor is an epoll loop that answers fixed bytes without loo
 OF_ASGI = """- Whoever can runs uvloop; fastpysgi has a loop of its own.
 - The load of WebSockets comes from `tests/bench/wsload`, one program on one processor for all servers, without
   compression. In the broadcast each client sends its next message when it has its last one back, and what any client
-  receives counts. *Grown* is the PSS of the server's whole process tree with the WebSockets, less that without.
+  receives counts. *MB for 10,000* is the PSS of the server's whole process tree with the open WebSockets, less that
+  without, for 10,000 of them.
 - *% of a CPU* beside the timer is that of the server's whole tree.
 """
 

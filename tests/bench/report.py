@@ -64,7 +64,7 @@ COLUMNS = {
         ("errors", errors),
     ),
     "open": (
-        ("grown MB", median("grown", "%.0f")),
+        ("MB for 10,000", median("grown", "%.0f")),
         ("KiB each", median("each", "%.1f")),
         ("PSS MiB", median("pss", "%.0f")),
         ("CPU s", median("seconds", "%.1f")),

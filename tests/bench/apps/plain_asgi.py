@@ -72,24 +72,27 @@ async def send_path(scope, receive, send):
     await send({"type": "http.response.pathsend", "path": str(path)})
 
 
-async def messages(receive, send):
-    """What a WebSocket's client sends, from its acceptance to its end."""
+async def accept(receive, send):
     await receive()
     await send({"type": "websocket.accept"})
-    while (message := await receive())["type"] == "websocket.receive":
-        yield message
 
 
-def answer(message):
-    """The same again."""
-    if message.get("text") is not None:
-        return {"type": "websocket.send", "text": message["text"]}
-    return {"type": "websocket.send", "bytes": message["bytes"]}
+async def hand_on(receive, *sends):
+    """The next message, to each of them. Returns whether there was one, and keeps nothing of it."""
+    message = await receive()
+    if message["type"] != "websocket.receive":
+        return False
+    kind = "text" if message.get("text") is not None else "bytes"
+    said = {"type": "websocket.send", kind: message[kind]}
+    for send in sends:
+        await send(said)
+    return True
 
 
 async def send_each_back(receive, send):
-    async for message in messages(receive, send):
-        await send(answer(message))
+    await accept(receive, send)
+    while await hand_on(receive, send):
+        pass
 
 
 ROOM = set()
@@ -97,14 +100,18 @@ ROOM = set()
 
 async def send_to_all(receive, send):
     """A chat room: each message goes to everyone, its author among them."""
+    await accept(receive, send)
     ROOM.add(send)
     try:
-        async for message in messages(receive, send):
-            said = answer(message)
-            for other in list(ROOM):
-                await other(said)
+        while await hand_on(receive, send_to_room):
+            pass
     finally:
         ROOM.discard(send)
+
+
+async def send_to_room(said):
+    for send in list(ROOM):
+        await send(said)
 
 
 async def keep_time():

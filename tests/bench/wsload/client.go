@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Opcodes of RFC 6455, 5.2.
@@ -50,7 +51,10 @@ func dial(address, path string) (*client, error) {
 		return nil, err
 	}
 	c := &client{conn: conn, in: bufio.NewReader(conn)}
-	if err := c.shakeHands(address, path); err != nil {
+	if err = conn.SetDeadline(time.Now().Add(patience)); err == nil {
+		err = c.shakeHands(address, path)
+	}
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}

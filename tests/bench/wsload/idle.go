@@ -62,9 +62,6 @@ func openOne(s *settings, sent, own []byte) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return nil, err
-	}
 	if err := c.send(sent); err != nil {
 		return nil, err
 	}

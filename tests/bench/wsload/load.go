@@ -13,7 +13,7 @@ import (
 // authorDigits is how many bytes of a message are the number of the client that has sent it.
 const authorDigits = 8
 
-// patience is how long the server may take to answer a message.
+// patience is how long a server may take to open a WebSocket, and then to answer what is sent at once.
 const patience = 30 * time.Second
 
 // result is what a load has come to, in the words that the benchmarks use of wrk's.
