@@ -17,11 +17,11 @@ var asgiFrameworks = []framework{
 	{name: "BlackSheep", requirement: "blacksheep", module: "on_blacksheep"},
 	{name: "Django, ASGI", requirement: "Django", module: "on_django_asgi", wantsLength: true},
 	{name: "Falcon, ASGI", requirement: "falcon", module: "on_falcon_asgi"},
-	{name: "FastAPI", requirement: "fastapi", module: "on_fastapi"},
+	{name: "FastAPI", requirement: "fastapi", module: "on_fastapi", handsOver: true},
 	{name: "Litestar", requirement: "litestar", module: "on_litestar"},
 	{name: "Quart", requirement: "Quart", module: "on_quart"},
 	{name: "Sanic", requirement: "sanic", module: "on_sanic"},
-	{name: "Starlette", requirement: "starlette", module: "on_starlette"},
+	{name: "Starlette", requirement: "starlette", module: "on_starlette", handsOver: true},
 }
 
 func TestASGIFrameworks(t *testing.T) {
@@ -34,6 +34,9 @@ func TestASGIFrameworks(t *testing.T) {
 			v := f.serve(t, ofASGI, content)
 			visitStreams(v)
 			visitPages(v, &f, content)
+			if f.name != "Django, ASGI" { // which has Channels for that: examples/channels
+				visitWith(v, "visit_echo.py", "ws://"+v.server.Address())
+			}
 		})
 	}
 }

@@ -53,6 +53,7 @@ func TestFastAPIExample(t *testing.T) {
 			t.Errorf("%s after it was deleted: status %d", path, p.status)
 		}
 	}
+	visitWith(v, "visit_fastapi.py", v.server.Address())
 }
 
 // change sends a request with a key, if it is not empty.
@@ -67,4 +68,26 @@ func (v *visitor) change(method, path, key, kind string, body []byte) page {
 		request.Header.Set("X-API-Key", key)
 	}
 	return v.send(request)
+}
+
+// visitWith runs a program of clients with where the server is to its end, which must be a good one.
+func visitWith(v *visitor, name, where string) {
+	v.Helper()
+	ofASGI.run(v.T, root(v.T, "tests", "frameworks", "clients"), []string{keepsBytecode}, "python", name, where)
+}
+
+// TestChatExample has people talk in examples/chat.
+func TestChatExample(t *testing.T) {
+	t.Parallel()
+	v := ofASGI.serve(t, server.Config{Application: "app:app", Dir: root(t, "examples", "chat"), Args: []string{"--workers", "1"}})
+	v.see("/", "<title>Chat on gobridge</title>")
+	visitWith(v, "visit_chat.py", v.server.Address())
+}
+
+// TestChannelsExample has people use examples/channels.
+func TestChannelsExample(t *testing.T) {
+	t.Parallel()
+	v := ofASGI.serve(t, server.Config{Application: "board.asgi:application", Dir: root(t, "examples", "channels"), Args: []string{"--workers", "1"}})
+	v.see("/", "Your name")
+	visitWith(v, "visit_channels.py", v.server.Address())
 }

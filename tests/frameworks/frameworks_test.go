@@ -127,7 +127,7 @@ func visitPages(v *visitor, f *framework, content []byte) {
 func (f *framework) mustHandOver(v *visitor, path string) {
 	v.Helper()
 	if over := strings.Contains(v.server.Log(), "handed over: "+path); over != f.handsOver {
-		v.Errorf("GET %s: handed over in wsgi.file_wrapper: %v, want %v", path, over, f.handsOver)
+		v.Errorf("GET %s: handed over to the server: %v, want %v", path, over, f.handsOver)
 	}
 }
 

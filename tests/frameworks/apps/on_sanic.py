@@ -48,7 +48,7 @@ async def later(request):
 
 @app.websocket("/echo")
 async def echo(request, socket):
-    async for name in socket:
+    while (name := await socket.recv()) is not None:
         await socket.send(greeting(name))
 
 
