@@ -14,22 +14,24 @@ import (
 // the segment, must not hang, and must have every stream back at the end.
 func FuzzHostileWorker(f *testing.F) {
 	head := appendTestHead(nil, 200, "OK", []string{"A: b"}, 5)
-	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3}, false)
+	f.Add(appendRecord(head, pyhost.RecordBody, []byte("hello")), []byte{0, 1, 2, 3})
 	hints := appendTestHead(nil, 103, "", []string{"Link: a"}, -1)
-	f.Add(append(append(hints, hints...), appendRecord(head, pyhost.RecordBody, []byte("h"))...), []byte{0, 1, 2, 3}, false)
-	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8}, false)
-	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0}, false)
-	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0}, false)
-	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9}, false)
+	f.Add(append(append(hints, hints...), appendRecord(head, pyhost.RecordBody, []byte("h"))...), []byte{0, 1, 2, 3})
+	f.Add(head, []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add(appendFileRecord(head, 1, 4), []byte{8, 0, 0, 0, 0, 3, 0})
+	f.Add(appendRecord(appendFileRecord(appendRecord(head, pyhost.RecordBody, []byte("h")), 1, 4), pyhost.RecordFile, make([]byte, 16)), []byte{8, 1, 0, 0, 0, 2, 1, 8, 0})
+	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9})
 	say := func(kind uint32, text string) []byte { return appendRecord(nil, kind, []byte(text)) }
 	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordText|pyhost.RecordMore, "he"), say(pyhost.RecordText, "llo"),
-		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{2, 0, 0, 0, 0, 200, 1, 0, 0}, true)
+		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{0x80 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 31, 4, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordBinary, "hello")}, nil), []byte{0x80, 0, 0, 0, 0, 200, 1, 0, 0})
 	tail := appendTestTail(nil, "X-Sum: 1")
-	f.Add(append(appendRecord(head, pyhost.RecordBody, []byte("hello")), tail...), []byte{0, 1, 2, 3}, false)
-	f.Add(append(append(slices.Clip(head), tail...), tail...), []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8}, false)
+	f.Add(append(appendRecord(head, pyhost.RecordBody, []byte("hello")), tail...), []byte{0, 1, 2, 3})
+	f.Add(append(append(slices.Clip(head), tail...), tail...), []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})
 	file, notOne := testFiles(f)
 	files := [2]int{file, notOne}
-	f.Fuzz(func(t *testing.T, pipe, acts []byte, socket bool) {
+	f.Fuzz(func(t *testing.T, pipe, acts []byte) {
+		socket := len(acts) > 0 && acts[0]&0x80 != 0
 		c := Config{Workers: 1, Threads: 1, Reactors: 1, Streams: 64, PipeSize: 4096}
 		b, w := newTestBridge(t, c)
 		p := b.ports[0]
@@ -82,14 +84,19 @@ func FuzzHostileWorker(f *testing.F) {
 	})
 }
 
-// talkAtRandom does what connections do with a WebSocket.
+// talkAtRandom does what connections do with a WebSocket, as the next byte says.
 func (c *chat) talkAtRandom(acts *[]byte) {
-	if room := c.x.MessageRoom(); room >= 0 && len(*acts) > 0 {
-		c.x.WriteMessage(MessageKind((*acts)[0]%2)+TextMessage, make([]byte, min(room, 50*int((*acts)[0]))), (*acts)[0]&2 != 0)
-	} else {
+	act := byte(7)
+	if len(*acts) > 0 {
+		act = (*acts)[0]
+	}
+	if room := c.x.MessageRoom(); room >= 0 && act&1 != 0 {
+		c.x.WriteMessage(TextMessage+MessageKind(act>>2&1), make([]byte, min(room, 50*int(act))), act&2 != 0)
+	}
+	if act&8 != 0 {
 		c.x.Rest()
 	}
-	if len(*acts) == 1 {
+	if act&16 != 0 {
 		c.x.WriteClose(1000, []byte("bye"))
 	}
 }
