@@ -122,6 +122,9 @@ func requestFlags(r *Request) (flags uint16) {
 	if r.Expect {
 		flags |= pyhost.RequestExpect
 	}
+	if r.Gateway != nil {
+		flags |= pyhost.RequestGateway
+	}
 	if r.WebSocket {
 		flags |= pyhost.RequestWebSocket
 	}

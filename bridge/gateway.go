@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"gobridge/pyhost"
 )
@@ -84,4 +85,59 @@ func (g *Gateway) mounted(root string) (script, info []byte) {
 // decoded is a path without its percent-encoding.
 func decoded(path string) []byte {
 	return appendPath(nil, "", []byte(path))[pyhost.VariableSize:]
+}
+
+// appendGatewayScope writes a request head in the form ASGI wants, of a request that came so.
+func appendGatewayScope(dst []byte, r *Request) []byte {
+	start, g := len(dst), r.Gateway
+	script, info := g.mounted(r.Root)
+	dst = append(dst, make([]byte, pyhost.RequestHeadSize)...)
+	dst = appendMapped(dst, r.Method, &upperByte)
+	dst = appendScopeOf(dst, script, info)
+	dst = appendVariable(dst, "", r.Path)
+	dst = appendVariable(dst, "", r.Query)
+	dst = appendVariable(dst, "", g.version())
+	dst = appendPeer(dst, r.Peer)
+	dst = appendVariable(dst, "", r.ID)
+	dst = r.appendExtension(dst, script, info)
+	for i := range r.Fields {
+		dst = appendLower(dst, &r.Fields[i])
+	}
+	putHead(dst[start:], r, pyhost.ScopeVariables+1+len(r.Fields))
+	return dst
+}
+
+// appendScopeOf adds the root and the path with it, as a scope has them.
+func appendScopeOf(dst, script, info []byte) []byte {
+	dst = appendVariable(dst, "", script)
+	if rest, below := bytes.CutPrefix(info, script); below && (len(script) == 0 || len(rest) == 0 || rest[0] == '/') {
+		return appendVariable(dst, "", info)
+	}
+	at := len(dst)
+	dst = append(appendVariable(dst, "", script), info...)
+	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(script)+len(info)))
+	return dst
+}
+
+// appendExtension adds the variable whose value is all the others, for the scope's extensions.
+func (r *Request) appendExtension(dst, script, info []byte) []byte {
+	at := len(dst)
+	dst = appendVariable(dst, r.Gateway.Name, "")
+	from := len(dst)
+	dst, _ = r.appendVariables(dst, script, info)
+	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-from))
+	return dst
+}
+
+// version is the client's HTTP version as ASGI writes it: 1.0, 1.1, 2 or 3.
+func (g *Gateway) version() string {
+	switch string(g.Protocol) {
+	case "HTTP/1.1":
+		return "1.1"
+	case "HTTP/2.0", "HTTP/2":
+		return "2"
+	case "HTTP/3.0", "HTTP/3":
+		return "3"
+	}
+	return "1.0"
 }

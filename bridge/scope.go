@@ -12,6 +12,9 @@ import (
 // its headers, in the order of enum gb_scope (layout.h), then the fields as they came, with
 // names in lower case.
 func appendScope(dst []byte, r *Request) []byte {
+	if r.Gateway != nil {
+		return appendGatewayScope(dst, r)
+	}
 	start := len(dst)
 	dst = append(dst, make([]byte, pyhost.RequestHeadSize)...)
 	dst = appendMapped(dst, r.Method, &upperByte)

@@ -61,3 +61,36 @@ func TestScope(t *testing.T) {
 		}
 	}
 }
+
+// A request that a web server has taken apart is not taken apart again, and what it has sent
+// besides stands in one variable.
+func TestScopeOfGateways(t *testing.T) {
+	for _, c := range []struct{ root, script, info, protocol, want string }{
+		{"", "", "/a%20b", "HTTP/2.0", "GET||/a%20b|/a%2520b|c|2|https|192.0.2.7|5000|example.org|443|"},
+		{"", "/shop", "/x", "HTTP/1.1", "GET|/shop|/shop/x|/a%2520b|c|1.1|https|192.0.2.7|5000|example.org|443|"},
+		{"", "/shop", "/shop/x", "HTTP/3.0", "GET|/shop|/shop/x|/a%2520b|c|3|https|192.0.2.7|5000|example.org|443|"},
+		{"/sh%6Fp", "", "/shop/x", "", "GET|/shop|/shop/x|/a%2520b|c|1.0|https|192.0.2.7|5000|example.org|443|"},
+	} {
+		r := &Request{Method: []byte("get"), Target: []byte("/a%2520b?c"), Path: []byte("/a%2520b"), Query: []byte("c"), Root: c.root,
+			Peer:    &Peer{RemoteAddr: "192.0.2.7", RemotePort: "5000", ServerName: "example.org", ServerPort: "443", Scheme: "https"},
+			Fields:  []Field{{[]byte("X-A"), []byte("1")}},
+			Gateway: &Gateway{Name: "uwsgi", Script: []byte(c.script), Info: []byte(c.info), Protocol: []byte(c.protocol), Variables: []Field{{[]byte("REMOTE_USER"), []byte("x")}}}}
+		head := appendScope(nil, r)
+		if binary.LittleEndian.Uint16(head[6:])&pyhost.RequestGateway == 0 {
+			t.Error("the head does not say that it came by a gateway")
+		}
+		values, fields := readScope(t, head)
+		if got := strings.Join(values, "|"); got != c.want {
+			t.Errorf("%s%s in %q: %s, want %s", c.script, c.info, c.root, got, c.want)
+		}
+		if len(fields) != 2 || fields[1] != "x-a: 1" || !strings.HasPrefix(fields[0], "uwsgi: ") {
+			t.Fatalf("the fields are %q", fields)
+		}
+		inner := fields[0][len("uwsgi: "):]
+		for _, part := range []string{"REMOTE_USERx", "REMOTE_ADDR192.0.2.7", "REQUEST_URI/a%2520b?c", "HTTPSon"} {
+			if !strings.Contains(inner, part) {
+				t.Errorf("%s is not among %q", part, inner)
+			}
+		}
+	}
+}

@@ -56,6 +56,7 @@ const (
 	RequestSpooled   = 8
 	RequestWebSocket = 16
 	RequestTrailers  = 32
+	RequestGateway   = 64
 
 	// the first variables of an ASGI head, in this order
 	ScopeMethod       = 0

@@ -183,6 +183,8 @@ struct gb_request_head {
 // application interface wants: for WSGI names are environ keys (HTTP_ACCEPT), values latin-1.
 // For ASGI the first GB_SCOPE_VARIABLES have no name and lie in the order of enum gb_scope,
 // and the rest are the fields as they came, with names in lower case.
+// With GB_REQUEST_GATEWAY one more stands before the fields: its name is the protocol's ("uwsgi"), and its value
+// is variables, as WSGI has them, of all that the web server has sent besides fields.
 struct gb_variable {
     uint16_t name_size;
     uint16_t reserved;
@@ -200,6 +202,7 @@ enum {
     GB_REQUEST_WEBSOCKET = 16, // a WebSocket's handshake (RFC 6455 section 4): there is no body; see GB_RECORD_ACCEPT
     GB_REQUEST_TRAILERS =
         32, // the client takes trailers (TE: trailers, RFC 9110 section 6.5.1), and its protocol has them
+    GB_REQUEST_GATEWAY = 64, // a web server has passed it on, by a protocol of its own
 };
 
 enum gb_scope {

@@ -221,20 +221,37 @@ static PyObject *headers_of(struct gb_keys *keys, const uint8_t *at, unsigned co
 
 // ---- The whole.
 
-// Where the first variables lie; *rest is behind them. False if there are too few.
-static bool find(const struct gb_claim *c, const uint8_t *at, const uint8_t *found[], const uint8_t **rest)
+// Where the parts of a head lie.
+struct parts {
+    const uint8_t *at[GB_SCOPE_VARIABLES];
+    const uint8_t *gateway; // what a web server has sent besides; NULL: it came by none
+    const uint8_t *fields;
+    unsigned count; // of them
+};
+
+// False if there are too few.
+static bool find(const struct gb_claim *c, const uint8_t *at, struct parts *found)
 {
     struct gb_variable v;
-    if (c->head.count < GB_SCOPE_VARIABLES)
+    bool gateway = c->head.flags & GB_REQUEST_GATEWAY;
+    unsigned first = GB_SCOPE_VARIABLES + (gateway ? 1 : 0);
+    if (c->head.count < first)
         return false;
     for (unsigned i = 0; i < GB_SCOPE_VARIABLES; i++) {
-        found[i] = at;
+        found->at[i] = at;
         memcpy(&v, at, sizeof v);
         if (v.name_size != 0)
             return false;
         at += sizeof v + v.value_size;
     }
-    *rest = at;
+    found->gateway = NULL;
+    if (gateway) {
+        found->gateway = at;
+        memcpy(&v, at, sizeof v);
+        at += sizeof v + v.name_size + v.value_size;
+    }
+    found->fields = at;
+    found->count = c->head.count - first;
     return true;
 }
 
@@ -246,9 +263,62 @@ static bool set(PyObject *scope, PyObject *name, PyObject *value)
     return done;
 }
 
-// Those that this client can be sent: a new reference, or NULL with the exception set. No
-// scope shares any of these dicts with another one.
-static PyObject *extensions_of(unsigned request_flags)
+// As a WSGI environ has it.
+static PyObject *latin1_of(const uint8_t *text, size_t size)
+{
+    return gb_py.PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)size, NULL);
+}
+
+// Adds name: value. False with the exception set.
+static bool add_text(PyObject *all, const uint8_t *name, const struct gb_variable *v)
+{
+    PyObject *key = latin1_of(name, v->name_size);
+    bool done = key != NULL && set(all, key, latin1_of(name + v->name_size, v->value_size));
+    gb_py.Py_DecRef(key);
+    return done;
+}
+
+// Variables that end at `end`, as a dict: a new reference, or NULL with the exception set.
+static PyObject *variables_of(const uint8_t *at, const uint8_t *end)
+{
+    PyObject *all = gb_py.PyDict_New();
+    struct gb_variable v;
+    bool done = all != NULL;
+    while (done && at < end) {
+        uint64_t left = (uint64_t)(end - at), size = sizeof v;
+        if (left >= size) {
+            memcpy(&v, at, sizeof v);
+            size += (uint64_t)v.name_size + v.value_size;
+        }
+        if (left < size) {
+            gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "the request's variables make no sense");
+            done = false;
+        } else {
+            done = add_text(all, at + sizeof v, &v);
+            at += size;
+        }
+    }
+    if (done)
+        return all;
+    gb_py.Py_DecRef(all);
+    return NULL;
+}
+
+// What a web server has sent goes under its protocol's name. False with the exception set.
+static bool add_gateway(PyObject *extensions, const uint8_t *variable)
+{
+    struct gb_variable v;
+    memcpy(&v, variable, sizeof v);
+    const uint8_t *name = variable + sizeof v, *value = name + v.name_size;
+    PyObject *key = latin1_of(name, v.name_size);
+    bool done = key != NULL && set(extensions, key, variables_of(value, value + v.value_size));
+    gb_py.Py_DecRef(key);
+    return done;
+}
+
+// Those that this client can be sent, and what a web server has sent: a new reference, or NULL
+// with the exception set. No scope shares any of these dicts with another one.
+static PyObject *extensions_of(unsigned request_flags, const uint8_t *gateway)
 {
     bool http = !(request_flags & GB_REQUEST_WEBSOCKET); // a WebSocket's are as_websocket's
     const bool usable[EXTENSIONS] = {
@@ -263,6 +333,10 @@ static PyObject *extensions_of(unsigned request_flags)
             gb_py.Py_DecRef(extensions);
             return NULL;
         }
+    if (extensions != NULL && gateway != NULL && !add_gateway(extensions, gateway)) {
+        gb_py.Py_DecRef(extensions);
+        return NULL;
+    }
     return extensions;
 }
 
@@ -299,8 +373,9 @@ static PyObject *client_of(struct gb_scope_kept *k, const uint8_t *variable, con
 PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, const uint8_t *variables,
                        struct gb_call *call)
 {
-    const uint8_t *at[GB_SCOPE_VARIABLES], *fields;
-    if (!find(claim, variables, at, &fields)) {
+    struct parts parts;
+    const uint8_t **at = parts.at;
+    if (!find(claim, variables, &parts)) {
         gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "the request's head makes no sense");
         return NULL;
     }
@@ -329,9 +404,9 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         set(scope, key.path, value_of(&k->path, at[GB_SCOPE_PATH], text_of)) &&
         gb_py.PyDict_SetItem(scope, key.raw_path, call->raw_path) == 0 &&
         gb_py.PyDict_SetItem(scope, key.query_string, call->query) == 0 &&
-        set(scope, key.headers, headers_of(&k->fields, fields, claim->head.count - GB_SCOPE_VARIABLES)) &&
+        set(scope, key.headers, headers_of(&k->fields, parts.fields, parts.count)) &&
         set(scope, key.state, gb_py.PyDict_Copy(k->state)) &&
-        set(scope, key.extensions, extensions_of(claim->head.flags)))
+        set(scope, key.extensions, extensions_of(claim->head.flags, parts.gateway)))
         return scope;
     gb_py.Py_DecRef(scope);
     return NULL;

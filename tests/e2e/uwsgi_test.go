@@ -226,3 +226,53 @@ func checkEnds(t *testing.T, g *gateway) {
 	}
 	part.Close()
 }
+
+// An ASGI application has what it knows in its scope, and all that was sent among the extensions.
+func TestUwsgiOfASGI(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(shortDir(t), "app")
+	g := &gateway{socket: socket, Server: start(t, server.Config{Application: "gateway_asgi:application", Bind: "uwsgi:unix:" + socket, Args: []string{"--workers", "1"}})}
+	status, body := g.ask(t, "unix", packet(0, "QUERY_STRING=a=b", "REQUEST_METHOD=post", "CONTENT_LENGTH=3", "REQUEST_URI=/caf%C3%A9%2f?a=b", "PATH_INFO=/caf\xc3\xa9/%20",
+		"SERVER_PROTOCOL=HTTP/2.0", "REQUEST_SCHEME=https", "REMOTE_ADDR=192.0.2.7", "REMOTE_PORT=5000", "SERVER_PORT=443", "SERVER_NAME=example.org",
+		"HTTP_HOST=example.org", "HTTP_X_A=1", "HTTP_X_A=2", "REMOTE_USER=caf\xe9", "SSL_CLIENT_VERIFY=SUCCESS", "HTTP_UPGRADE=websocket", "HTTP_CONNECTION=upgrade")+"abc", "POST")
+	var got map[string]any
+	if err := json.Unmarshal([]byte(body), &got); status != 200 || err != nil {
+		t.Fatalf("%d, %v: %s", status, err, body)
+	}
+	for name, want := range map[string]string{
+		"type": "http", "method": "POST", "path": "/caf\u00e9/%20", "raw_path": "/caf%C3%A9%2f", "query_string": "a=b", "root_path": "", "http_version": "2",
+		"scheme": "https", "client": "[192.0.2.7 5000]", "server": "[example.org 443]", "received": "abc",
+		"headers": "[[host example.org] [x-a 1] [x-a 2] [upgrade websocket] [connection upgrade] [content-length 3]]",
+	} {
+		if fmt.Sprint(got[name]) != want {
+			t.Errorf("%s is %v, want %s", name, got[name], want)
+		}
+	}
+	extensions, _ := got["extensions"].(map[string]any)
+	variables, _ := extensions["uwsgi"].(map[string]any)
+	for name, want := range map[string]string{"REMOTE_USER": "caf\u00e9", "SSL_CLIENT_VERIFY": "SUCCESS", "REQUEST_URI": "/caf%C3%A9%2f?a=b", "REMOTE_ADDR": "192.0.2.7", "REQUEST_SCHEME": "https"} {
+		if variables[name] != want {
+			t.Errorf("%s among the extensions is %v, want %s", name, variables[name], want)
+		}
+	}
+	if variables["HTTP_HOST"] != nil || extensions["http.response.early_hint"] != nil || extensions["http.response.trailers"] != nil {
+		t.Errorf("the extensions are %v", extensions)
+	}
+	if status, body = g.ask(t, "unix", packet(0), "GET"); status != 200 || !strings.Contains(body, `"server": ["`+socket+`", null]`) || !strings.Contains(body, `"client": null`) {
+		t.Errorf("a packet of nothing: %d %s", status, body)
+	}
+	conn, err := net.Dial("unix", socket)
+	must(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, packet(0, "PATH_INFO=/left"))
+	must(t, err)
+	in := bufio.NewReader(conn)
+	for line := "x"; line != "\r\n"; {
+		line, err = in.ReadString('\n')
+		must(t, err)
+	}
+	must(t, conn.(*net.UnixConn).CloseWrite())
+	if rest, err := io.ReadAll(in); err != nil || string(rest) != "begun http.disconnect" {
+		t.Errorf("who has closed his sending half gets %q, %v", rest, err)
+	}
+}
