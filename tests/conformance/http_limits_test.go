@@ -46,23 +46,11 @@ var limited = []check[fronts]{
 	}},
 	{"bytes of a head that keep coming do not move its deadline", func(t *testing.T, f fronts) {
 		t.Parallel()
-		c := dial(t, f.quick.Server)
-		c.write(t, "GET / HTTP/1.1\r\nA: ")
-		done := make(chan struct{})
-		go func() { // until the server has answered; then writing fails
-			defer close(done)
-			for range 200 {
-				if _, err := io.WriteString(c, "b"); err != nil {
-					return
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
-		}()
-		if a := c.receive(t, "GET"); a.status != 408 {
-			t.Errorf("%v", a)
-		}
-		c.Close()
-		<-done
+		mustNotTrickle(t, f.quick, "GET / HTTP/1.1\r\nA: ")
+	}},
+	{"bytes of a body that trickle do not move its deadline for ever", func(t *testing.T, f fronts) {
+		t.Parallel()
+		mustNotTrickle(t, f.quick, post("/echo", "", "Content-Length: 1000000\n"))
 	}},
 	{"a body whose next bytes do not come in time gets 408", func(t *testing.T, f fronts) {
 		t.Parallel()
@@ -122,6 +110,28 @@ var limited = []check[fronts]{
 		third.end(t)
 		s.over(t).ask(t, get("/hello"), 200) // nobody's address
 	}},
+}
+
+// mustNotTrickle wants a request of which bytes keep coming, 50 a second, answered with 408.
+func mustNotTrickle(t *testing.T, s *front, begin string) {
+	t.Helper()
+	c := dial(t, s.Server)
+	c.write(t, begin)
+	done := make(chan struct{})
+	go func() { // until the server has answered; then writing fails
+		defer close(done)
+		for range 3000 {
+			if _, err := io.WriteString(c, "b"); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	if a := c.receive(t, "GET"); a.status != 408 {
+		t.Errorf("%v", a)
+	}
+	c.Close()
+	<-done
 }
 
 // mustBeLate wants each beginning of a request answered with 408, when its rest does not come.
