@@ -24,8 +24,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.slow, "slow", 2000, "slow clients: a third each of heads, bodies and readers")
 	flag.IntVar(&o.quick, "quick", 16, "quick clients")
-	flag.DurationVar(&o.seconds, "duration", 5*time.Second, "how long each measurement takes")
-	flag.IntVar(&o.rounds, "rounds", 3, "measurements alone and beside the slow ones, in turn")
+	flag.DurationVar(&o.seconds, "duration", 2*time.Second, "how long each measurement takes")
+	flag.IntVar(&o.rounds, "rounds", 7, "measurements alone and beside the slow ones, in turn")
 	flag.IntVar(&o.budget, "budget", 128, "--memory-budget in MiB")
 	flag.Float64Var(&o.worst, "worst", 0.10, "what part of their requests the quick clients may lose")
 	flag.StringVar(&o.python, "python", "", "interpreter; default: gobridge's own choice")
