@@ -104,7 +104,7 @@ killpoints: ## kill a worker at each of its labelled steps
 # More at a time than there are processors: most tests wait. On the interpreters that test-all
 # brings it is those that go over interpreters.
 e2e: ## the real binary with real peers, on every interpreter of this machine
-	go test -v -count=1 -timeout 30m -parallel 4 $(if $(filter .tools/pythons-%,$(PYTHONS)),-run "$$(scripts/interpreter-tests)") ./tests/e2e/...
+	go test -v -count=1 -timeout 30m -parallel 4 $(if $(filter .tools/pythons-%,$(PYTHONS)),-run "$$(scripts/interpreter-tests)") ./tests/e2e/... ./tests/abandoned
 # In its folder, where go test shows what passes too, and does not hold it back.
 conformance: ## a line for each check of the WSGI and HTTP tables, on every interpreter of this machine
 	cd tests/conformance && go test -count=1 -timeout 30m
@@ -149,6 +149,10 @@ storm-short:
 .PHONY: slow-clients
 slow-clients: setup build ## 2,000 clients that send or take a byte a second, and what they cost the others
 	go run ./tests/slow $(LAST)
+
+.PHONY: abandoned
+abandoned: setup build ## 100,000 clients that leave streams of events, and what stays behind
+	go run ./tests/abandoned
 
 .PHONY: preload-figures
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
