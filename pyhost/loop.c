@@ -240,11 +240,12 @@ static bool come_again(struct gb_loop *l)
     return l->again;
 }
 
-static bool stop_if_drained(struct gb_loop *l)
+// At each turn, since the loop may forget it: an exception of a task that comes through it ends
+// the round in which it was told to stop.
+static bool stop_if_drained(const struct gb_loop *l)
 {
-    if (!gb_draining() || l->calls > 0 || l->streams > 0 || l->stopping)
+    if (!gb_draining() || l->calls > 0 || l->streams > 0)
         return true;
-    l->stopping = true;
     PyObject *stopped = call(l->loop, "stop", NULL);
     gb_py.Py_DecRef(stopped);
     return stopped != NULL;

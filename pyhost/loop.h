@@ -34,8 +34,7 @@ struct gb_loop {
 
     uint8_t *variables; // memory for heads
     size_t variables_room;
-    bool again;    // the loop will call `turn`
-    bool stopping; // the loop was told to stop
+    bool again; // the loop will call `turn`
 };
 
 // Makes what a loop needs beside what is set in it already. False with the exception set.

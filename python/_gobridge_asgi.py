@@ -106,7 +106,7 @@ class Runner:
         self.loop.add_reader(bell_fd, bell)
         bell()  # what came before
         while self.run_on():
-            pass
+            bell()  # it may have been stopped in that very round, which the loop does not remember
         self.loop.remove_reader(bell_fd)
         self.finish()
 

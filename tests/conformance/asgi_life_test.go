@@ -99,6 +99,10 @@ func shutdownComesLast(t *testing.T, a *asgi) {
 	if err := server.Await(waits); err != nil {
 		t.Fatal(err)
 	}
+	second.send(t, "GET /exits?%s HTTP/1.1\r\nHost: x\r\n\r\n", name)
+	if got := second.receive(t, "GET"); got.body != "exits" {
+		t.Fatalf("%v", got)
+	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Stop() }()
 	if _, err := s.AwaitLog("finishing what is running"); err != nil {

@@ -73,6 +73,9 @@ var asgiMore = []check[*asgi]{
 	{"SystemExit, KeyboardInterrupt and cancellation: 500, and the worker goes on", endingsAreBorne},
 	{"nothing is left of requests that are over", nothingIsLeft},
 	{"what is logged of a request has its id", linesHaveIDs},
+	{"exception handlers, cancelled tasks, time limits, anyio's groups; asyncio's debug mode", tasksAsPeopleDo},
+	{"background tasks and the application's end come behind the response", backgroundGoesOn},
+	{"a stream that watches for its client's leaving ends by cancellation", streamIsCancelled},
 }
 
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
@@ -110,7 +113,7 @@ func startASGI(t *testing.T, python, host string) *asgi {
 	common := []string{"--python", python, "--host", host}
 	c.Args = append(common[:4:4], "--workers", "1", "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
 	a.one = startServer(t, c)
-	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir}
+	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir, "PYTHONASYNCIODEBUG=1"}
 	// The plain loop of asyncio here, and uvloop above if the interpreter has it.
 	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1", "--request-id-header", "X-Request-ID")
 	a.two = startServer(t, c)

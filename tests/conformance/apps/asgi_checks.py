@@ -16,8 +16,9 @@ import time
 
 import asgi_extensions
 import asgi_sockets
+import asgi_tasks
 
-PAGES = {"/" + function.__name__: function for function in asgi_extensions.PAGES}
+PAGES = {"/" + function.__name__: function for function in asgi_extensions.PAGES + asgi_tasks.PAGES}
 NOTES = collections.defaultdict(list)
 GATES = collections.defaultdict(asyncio.Event)  # each made in the loop
 LIFE = {"started": False, "startups": 0, "early": 0}
@@ -242,6 +243,23 @@ async def computes(scope, receive, send):
         note(scope, "cancelled")
         raise
     note(scope, "finished")
+
+
+@page
+async def exits(scope, receive, send):
+    """Behind its response, while the worker drains, it has the loop raise in each of its rounds."""
+    await answer(send, "exits")
+    await GATES[name_of(scope)].wait()
+    await asyncio.sleep(0.2)
+    loop, left = asyncio.get_running_loop(), [20]
+
+    def again():
+        left[0] -= 1
+        if left[0] > 0:
+            loop.call_soon(again)
+        sys.exit("from the loop")
+
+    loop.call_soon(again)
 
 
 # ---- Faults.
