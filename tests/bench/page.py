@@ -78,13 +78,13 @@ def write(path, results):
 
 
 def text(results, picture):
-    title, made, job = KINDS_OF_PAGES[results["asgi"]]
+    title, made, job = KINDS_OF_PAGES[results.get("asgi", False)]
     workers = "1 worker" if job.workers == 1 else "%d workers" % job.workers
     return PAGE.format(
         title=title, made=made,
         machine=results["machine"], date=results["date"], load=results["load"], versions=", ".join(results["versions"]),
         plot=picture, goals=goal_table(results), tables="\n".join(tables(results)), failures=failures(results),
-        how=HOW.format(workers=workers, more=OF_ASGI if results["asgi"] else OF_WSGI, **results), commands="\n".join(commands(results, job)))
+        how=HOW.format(workers=workers, more=OF_ASGI if results.get("asgi") else OF_WSGI, **results), commands="\n".join(commands(results, job)))
 
 
 def measured(results, *kinds):
