@@ -1,4 +1,4 @@
-// Package serve speaks HTTP/1.1 with the clients: it owns the listeners and the
+// Package serve speaks HTTP/1.1 with the clients, and uwsgi with web servers: it owns the listeners and the
 // connections, and stands between the codec (http1) and the workers (bridge).
 //
 // One acceptor takes the connections of all listeners and deals them to a few reactors.
