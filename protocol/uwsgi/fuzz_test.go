@@ -20,6 +20,13 @@ func FuzzPacket(f *testing.F) {
 	f.Add([]byte(packet(30, "SCRIPT_NAME=/a", "PATH_INFO=/a/b", "HTTP_X_FORWARDED_FOR=1", "CONTENT_LENGTH=")), 0)
 	f.Add([]byte(packet(0, "REQUEST_URI=http://x/%41?b", "wsgi.x=1", "UWSGI_SCHEME=https", "REMOTE_ADDR=unix:", "HTTP_HOST=a", "HTTP_HOST=b")), 9)
 	f.Add([]byte(packet(100)), 1)
+	f.Add([]byte(packet(0, "PATH_INFO=/%\xff", "QUERY_STRING=a b", "REMOTE_PORT=123456", "CONTENT_LENGTH=x")), 4)
+	f.Add([]byte(packet(0, "REQUEST_URI=/%4a%zz%Fe", "A=1", "A=2", "HTTP_x=1", "=", "CONTENT_LENGTH=12345678901234567890")), 4)
+	f.Add([]byte(packet(0, "UWSGI_FILE=/x", "REQUEST_URI=http://x", "REQUEST_METHOD=G T", "HTTP_TRANSFER_ENCODING=x", "SERVER_PORT=http")), 4)
+	f.Add([]byte(packet(22)), 2)
+	f.Add([]byte("\x16\x03\x01\x02"), 2)
+	f.Add([]byte("PROXY TCP4"), 2)
+	f.Add([]byte(header(0, 1)+"x"), 3)
 	f.Add([]byte("GET / HTTP/1.1"), 3)
 	f.Add([]byte(header(0, 9)+"\x01\x00A\xff\xffbcde"), 3)
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
