@@ -45,7 +45,7 @@ TWICE = (goals.times(2, "uvicorn"), goals.times(1.15, "granian"), goals.cpu(0.85
 AS_FAST = (goals.times(1.5, "uvicorn"), goals.times_the_best(1))
 
 TABLE = (
-    asgi("asgi-hello", "hello", EVERYBODY, (goals.times_the_best(1.5), goals.cpu_of_the_best(0.65), goals.times(2.3, "uvicorn")),
+    asgi("asgi-hello", "hello", EVERYBODY + ("fastpysgi-uvloop",), (goals.times_the_best(1.5), goals.cpu_of_the_best(0.65), goals.times(2.3, "uvicorn")),
          application="plain_asgi:hello"),
     asgi("asgi-connections", "hello, 1, 8, 64 and 512 connections", FAST,
          (goals.ratio_at_most(1, "gobridge at 1", "uvicorn at 1", "p50", "1 connection: p50 at most that of uvicorn"),),

@@ -60,7 +60,7 @@ One cell again: `tests/bench/run CELL`; `tests/bench/run --list` names them.
 
 OF_WSGI = """- The C floor is an epoll loop that answers fixed bytes without looking at the request: what sockets cost here.
 """
-OF_ASGI = """- Whoever can runs uvloop; fastpysgi has a loop of its own.
+OF_ASGI = """- Whoever can runs uvloop; fastpysgi has a loop of its own, which calls asyncio's or, where that is said, uvloop.
 - The load of WebSockets comes from `tests/bench/wsload`, one program on one processor for all servers, without
   compression. In the broadcast each client sends its next message when it has its last one back, and what any client
   receives counts. *MB for 10,000* is the PSS of the server's whole process tree with the open WebSockets, less that

@@ -35,14 +35,12 @@ def fastpysgi(app, port, workers):
     module.run(app, "127.0.0.1", port, workers=workers)
 
 
-def fastpysgi_asgi(app, port, workers):
-    """Its own loop calls that of asyncio, which can be uvloop's only in one process: a fork would share it."""
+def fastpysgi_uvloop(app, port, workers):
+    """Its own loop calls that of asyncio, or this one. A fork would share it: one worker."""
     import fastpysgi as module
+    import uvloop
 
-    if workers == 1:
-        import uvloop
-
-        module.server.loop = uvloop.new_event_loop()
+    module.server.loop = uvloop.new_event_loop()
     fastpysgi(app, port, workers)
 
 
@@ -51,7 +49,7 @@ def main():
     module, _, attribute = application.partition(":")
     app = getattr(importlib.import_module(module), attribute)
     try:
-        {"bjoern": bjoern, "bjoern-ports": bjoern_ports, "fastpysgi": fastpysgi, "fastpysgi-asgi": fastpysgi_asgi}[name](app, int(port), int(workers))
+        {"bjoern": bjoern, "bjoern-ports": bjoern_ports, "fastpysgi": fastpysgi, "fastpysgi-uvloop": fastpysgi_uvloop}[name](app, int(port), int(workers))
     except KeyboardInterrupt:
         pass
 
