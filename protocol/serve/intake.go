@@ -45,13 +45,13 @@ func (c *conn) takesIn(q *bridge.Request, behind int) bool {
 	return w.body == bodyChunked || w.left > int64(behind) && !q.Expect
 }
 
-// take begins to take in a body. It reports false when the request was refused, or its
-// client is gone.
+// take begins to take in a body, or declines the request. It reports false when its client is
+// gone.
 func (c *conn) take(q *bridge.Request, behind int) bool {
 	w := c.work
 	if !c.r.port.Hold(w.x, q, c) {
-		c.refuse(crowded)
-		return false
+		c.decline(crowded)
+		return true
 	}
 	w.held, w.intake = true, &intake{spool: c.r.server.settings.Spool, conn: c, base: c.r, whole: q.BodyLength}
 	c.phase = taking

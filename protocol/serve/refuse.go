@@ -38,6 +38,21 @@ func (c *conn) refuse(a *refusal) {
 		c.last()
 		return
 	}
+	c.answerWith(a)
+	if !c.blocked || len(w.pending) == 0 {
+		c.write()
+	}
+}
+
+// decline answers a request with a when nothing but its head has been used. The connection may
+// stay, so the answer is not sent amid the bytes behind the head, which would be used twice.
+func (c *conn) decline(a *refusal) {
+	c.answerWith(a)
+	c.r.later(c)
+}
+
+func (c *conn) answerWith(a *refusal) {
+	w := c.work
 	if w.since == 0 {
 		w.since = c.r.now
 	}
@@ -50,19 +65,20 @@ func (c *conn) refuse(a *refusal) {
 		c.appendRefusal(a)
 	}
 	c.setRead(0)
-	if !c.blocked || len(w.pending) == 0 {
-		c.write()
-	}
 }
 
-// refuseError answers a request that the codec refuses, and says so in the log: of many
-// in a second the first one.
+// refuseError answers a request that the codec refuses.
 func (c *conn) refuseError(err error) {
+	c.tellOfRefusal(err)
+	c.refuse(refusalOf(err))
+}
+
+// tellOfRefusal says so in the log: of many in a second the first one.
+func (c *conn) tellOfRefusal(err error) {
 	if r := c.r; r.refused == 0 || r.now-r.refused >= int64(time.Second) {
 		r.refused = r.now
 		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Str("reason", err.Error()).Msg("a malformed request was refused")
 	}
-	c.refuse(refusalOf(err))
 }
 
 // refusalOf makes an answer of a codec's error.

@@ -145,7 +145,7 @@ const longHead = smallBuffer
 
 // begin hands a request to the bridge, or takes its body in first. In its head, of so many
 // bytes, proxies may have spoken of the client; behind it lie as many bytes already. It reports
-// false when it was refused instead.
+// false when it was refused instead, and what stands behind its head is of no use any more.
 func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 	w, r := c.work, c.r
 	s := &r.server.settings
@@ -162,7 +162,7 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 	}
 	w.peer = q.Peer
 	if w.parser.WebSocket && r.port.WebSockets() && !c.shake(q) {
-		return false
+		return true
 	}
 	if limit := s.BodySize; limit > 0 && q.BodyLength > limit {
 		c.refuse(bodyTooLarge)
@@ -179,8 +179,8 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return c.take(q, behind)
 	}
 	if !r.port.Begin(w.x, q, c) {
-		c.refuse(w.tooMany())
-		return false
+		c.decline(w.tooMany())
+		return true
 	}
 	w.begun = true
 	if c.half {

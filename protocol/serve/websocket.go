@@ -58,12 +58,13 @@ func (w *work) tooMany() *refusal {
 	return crowded
 }
 
-// shake holds a handshake against the rules. It reports false when the request was refused.
+// shake holds a handshake against the rules. It reports false when the request was declined.
 func (c *conn) shake(q *bridge.Request) bool {
 	s := &c.r.server.settings
 	h, err := websocket.Check(q, s.WebSocketDeflate)
 	if err != nil {
-		c.refuseError(err)
+		c.tellOfRefusal(err)
+		c.decline(refusalOf(err))
 		return false
 	}
 	q.WebSocket = true
