@@ -13,6 +13,10 @@
 // the storm has killed. A connection that is reset, or closed without an answer, fails the
 // storm, and so does anything that the server has not given back afterwards.
 //
+// Beside an ASGI application's requests there are WebSockets: each is one entry in the books,
+// every message must come back, and only the death of its worker may cut it.
+//
 // Files: main (flags, the run), server (the process), chaos (the kills), client (a
-// connection's load), request (one request and its check), account (the books), leftovers.
+// connection's load), request (one request and its check), socket (one client's WebSockets),
+// account (the books), leftovers.
 package main
