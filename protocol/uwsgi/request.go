@@ -171,7 +171,9 @@ func (p *Parser) client() {
 	s, peer := &p.sent, &p.peer
 	if p.parsed != string(s.remoteAddr) {
 		p.parsed = string(s.remoteAddr)
-		p.Client, _ = netip.ParseAddr(p.parsed) // what is none is told as it is
+		if p.Client, _ = netip.ParseAddr(p.parsed); p.Client.Zone() != "" { // a zone may be any text
+			p.Client = netip.Addr{}
+		} // what is no address is told as it is
 	}
 	p.ClientUnix = bytes.HasPrefix(s.remoteAddr, []byte("unix:"))
 	if peer.RemoteAddr = ""; p.Client.IsValid() {

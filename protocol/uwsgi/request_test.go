@@ -119,6 +119,10 @@ func TestRemarks(t *testing.T) {
 			t.Errorf("%s: %v, or it is not said", c.variable, err)
 		}
 	}
+	// netip takes any text for a zone, with which a line could be added to an access log.
+	if p, _, err := parse(packet(0, "REMOTE_ADDR=fe80::1%a\n203.0.113.1 - -")); err != nil || p.Client.IsValid() || p.Request.Peer.RemoteAddr != "" {
+		t.Errorf("an address with a zone: %q, %v", p.Request.Peer.RemoteAddr, err)
+	}
 	if p, _, _ := parse(packet(0)); !p.Sparse {
 		t.Error("that no method was sent is not said")
 	}
