@@ -46,7 +46,7 @@ byte old_word[WORKERS];   /* an object of the application that outlived its requ
 byte old_stream[WORKERS];
 
 #ifdef FILES
-/* An answer may name a file (a FILE record), whose descriptor goes through the worker's
+/* An answer may name one file or two (FILE records), whose descriptor goes through the worker's
  * socket before: which stream and word it is for, and the name of the request as what
  * the file is. One message fills a socket. Only one worker is given requests here. */
 byte said_word[WORKERS];
@@ -544,7 +544,21 @@ claimed:
             said_word[me] = hand_word[me]; said_stream[me] = hand_stream[me]; said_name[me] = answer[hand_stream[me]]
         }
 file_sent:
-        names_file[hand_stream[me]] = true
+        names_file[hand_stream[me]] = true;
+        if
+        :: true
+        /* Another one, when the record of the first was read. */
+#ifdef MUTANT_FILE_NOT_AWAITED
+        :: atomic {
+                said_word[me] == 0 ->
+#else
+        :: atomic {
+                said_word[me] == 0 && !names_file[hand_stream[me]] ->
+#endif
+                said_word[me] = hand_word[me]; said_stream[me] = hand_stream[me]; said_name[me] = answer[hand_stream[me]]
+            }
+            names_file[hand_stream[me]] = true
+        fi
 #endif
     fi;
 #endif
