@@ -23,8 +23,8 @@ func FuzzHostileWorker(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 24, 0, 0, 0}, []byte{5, 1, 2, 3, 4, 6, 9, 9, 9, 9})
 	say := func(kind uint32, text string) []byte { return appendRecord(nil, kind, []byte(text)) }
 	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordText|pyhost.RecordMore, "he"), say(pyhost.RecordText, "llo"),
-		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{0x80 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 31, 4, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordBinary, "hello")}, nil), []byte{0x80, 0, 0, 0, 0, 200, 1, 0, 0})
+		say(pyhost.RecordBinary, ""), closeRecord(1000, "bye")}, nil), []byte{0x82, 0, 0, 0, 0, 0, 0, 0, 0, 31, 4, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(bytes.Join([][]byte{appendTestAccept(nil), say(pyhost.RecordBinary, "hello")}, nil), []byte{0x82, 0, 0, 0, 0, 200, 1, 0, 0})
 	tail := appendTestTail(nil, "X-Sum: 1")
 	f.Add(append(appendRecord(head, pyhost.RecordBody, []byte("hello")), tail...), []byte{0, 1, 2, 3})
 	f.Add(append(append(slices.Clip(head), tail...), tail...), []byte{4, 200, 1, 2, 3, 4, 5, 6, 7, 8})

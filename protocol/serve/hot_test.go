@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"runtime"
@@ -25,13 +26,19 @@ type instantExchange struct {
 	port   *instantPort
 	client bridge.Client
 	left   []byte
+	head   *bridge.ResponseHead
+	echo   bridge.Message // what a WebSocket has heard and is to say
+	memory [4096]byte
 }
 
 func (p *instantPort) NewExchange() Exchange { return &instantExchange{port: p} }
 
 func (p *instantPort) Begin(x Exchange, r *bridge.Request, c bridge.Client) bool {
 	i := x.(*instantExchange)
-	i.client, i.left = c, p.body
+	i.client, i.left, i.head = c, p.body, &p.head
+	if r.WebSocket {
+		i.head = &bridge.ResponseHead{Status: switching}
+	}
 	p.begun = append(p.begun, i)
 	return true
 }
@@ -48,7 +55,7 @@ func (p *instantPort) Turn() int {
 	return len(p.spare)
 }
 
-func (p *instantPort) WebSockets() bool { return false }
+func (p *instantPort) WebSockets() bool { return true }
 
 func (*instantPort) Came() bool { return false }
 func (*instantPort) Taken()     {}
@@ -63,20 +70,38 @@ func (p *instantPort) Sleep() bridge.Doze {
 func (x *instantExchange) WriteBody(b []byte) int     { return len(b) }
 func (x *instantExchange) EndBody()                   {}
 func (x *instantExchange) BodyWanted() bool           { return false }
-func (x *instantExchange) Head() *bridge.ResponseHead { return &x.port.head }
+func (x *instantExchange) Head() *bridge.ResponseHead { return x.head }
 func (*instantExchange) Hints() *bridge.ResponseHead  { return nil }
 func (x *instantExchange) Body() (a, b []byte)        { return x.left, nil }
-func (x *instantExchange) Advance(n int)              { x.left = x.left[n:] }
-func (*instantExchange) File() (bridge.File, bool)    { return bridge.File{}, false }
-func (*instantExchange) Trailers() []byte             { return nil }
-func (x *instantExchange) HangUp()                    {}
-func (*instantExchange) MessageRoom() int             { return -1 }
-func (*instantExchange) Message() (m bridge.Message)  { return m }
-func (*instantExchange) WriteClose(int, []byte)       {}
-func (*instantExchange) Recalled() bool               { return false }
-func (*instantExchange) Rest()                        {}
+func (x *instantExchange) Advance(n int) {
+	if x.echo.Kind != bridge.NoMessage {
+		x.echo = bridge.Message{}
+		return
+	}
+	x.left = x.left[n:]
+}
+func (*instantExchange) File() (bridge.File, bool) { return bridge.File{}, false }
+func (*instantExchange) Trailers() []byte          { return nil }
+func (x *instantExchange) HangUp()                 {}
+func (x *instantExchange) MessageRoom() int        { return room(x.echo.Kind == bridge.NoMessage) }
+func (x *instantExchange) Message() bridge.Message { return x.echo }
+func (*instantExchange) WriteClose(int, []byte)    {}
+func (*instantExchange) Recalled() bool            { return false }
+func (*instantExchange) Rest()                     {}
 
-func (*instantExchange) WriteMessage(bridge.MessageKind, []byte, bool) {}
+// WriteMessage has the message said again in the next turn.
+func (x *instantExchange) WriteMessage(kind bridge.MessageKind, b []byte, last bool) {
+	n := copy(x.memory[:], b)
+	x.echo = bridge.Message{Kind: kind, A: x.memory[:n], Size: n, Last: last}
+	x.port.begun = append(x.port.begun, x)
+}
+
+func room(there bool) int {
+	if there {
+		return 4096
+	}
+	return -1
+}
 
 func (x *instantExchange) Leave() {}
 func (x *instantExchange) State() bridge.State {
@@ -176,6 +201,32 @@ func TestNoAllocationForARequest(t *testing.T) {
 				t.Fatalf("%d allocations for %d requests", n, rounds*51)
 			}
 		})
+	}
+}
+
+// A message of a WebSocket costs none either, in both directions.
+func TestNoAllocationForAMessage(t *testing.T) {
+	conn := hot(t, func(*Settings) {})
+	c := &client{Conn: conn, t: t, r: bufio.NewReader(conn)}
+	c.open(handshake)
+	text := strings.Repeat("hot", 40)
+	message, answer := []byte(frame(0x81, text)), make([]byte, 2+len(text))
+	const rounds = 5000
+	var before, after runtime.MemStats
+	for i := range 2 * rounds {
+		if i == rounds {
+			runtime.ReadMemStats(&before)
+		}
+		if _, err := conn.Write(message); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c.r, answer); err != nil || string(answer[2:]) != text {
+			t.Fatalf("%v: %q", err, answer)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > rounds/10 {
+		t.Fatalf("%d allocations for %d messages", n, rounds)
 	}
 }
 
