@@ -34,9 +34,12 @@ func (c *conn) read() {
 }
 
 func (c *conn) readOnce() {
+	if c.phase == lingering {
+		c.releaseKept() // it would only be thrown away
+	}
 	b := c.space()
 	if b == nil {
-		c.refuse(memoryShort)
+		c.starve()
 		return
 	}
 	n, errno := receive(c.fd, b)
@@ -56,6 +59,16 @@ func (c *conn) readOnce() {
 		}
 		c.took(b[:n])
 	}
+}
+
+// starve refuses the request for which there is no memory. Who has not begun one, and has sent
+// so much, is no loss.
+func (c *conn) starve() {
+	if c.work == nil {
+		c.close()
+		return
+	}
+	c.refuse(memoryShort)
 }
 
 // end deals with the end of what the client sends. What it has sent whole is answered.

@@ -256,6 +256,23 @@ func TestMemoryBudget(t *testing.T) {
 	s.idle(t)
 }
 
+// What finds no room while it comes is refused, however much follows.
+func TestLongHeadsThatFindNoRoom(t *testing.T) {
+	s := start(t, 1, demo, buffered(t, func(s *Settings) { s.Memory = 20_000 }))
+	for range 20 {
+		c := s.dial(t)
+		sent := c.sending("GET /hello HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: "+strings.Repeat("a", 15_000)+"\r\n", 4))
+		c.want("GET", 503, "*")
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		c.finish()
+		c.wantEnd()
+	}
+	s.quick(t)
+	s.idle(t)
+}
+
 // A long head counts for as long as its request: the bridge keeps it until the body is here.
 func TestLongHeadsCount(t *testing.T) {
 	s := start(t, 1, demo, buffered(t, func(s *Settings) { s.Memory = 38_000 }))
