@@ -87,7 +87,7 @@ test-asan: setup ## the C host built with ASan and UBSan, with every Python of t
 fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
 	@scripts/fuzz $(FUZZ_SECONDS)
 fuzz-short:
-	@scripts/fuzz 5
+	@scripts/fuzz 3
 
 .PHONY: hosts ctest model killpoints e2e conformance
 # Without what drives a host: make ctest does that, under the sanitizers.
