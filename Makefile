@@ -57,12 +57,13 @@ test: setup ## everything below, shortly
 # Those that take longest come first. Those that compute (model, ctest, fuzz-short, lint) stand
 # between those that mostly wait.
 STAGES := e2e model ctest fuzz-short storm-short killpoints lint unit conformance vet
-# With what has much to install, and what depends on the interpreter, on two that few machines have.
-MORE := e2e model ctest fuzz-short storm-short e2e-3.13t ctest-3.14 storm-short-3.13t e2e-3.14 ctest-3.13t killpoints killpoints-3.13t \
-	lint frameworks-asgi applications unit frameworks conformance hosts-3.13t hosts-3.14 conformance-3.13t conformance-3.14 vet
+# What has much to install, and what depends on the interpreter, on two that few machines have.
+# TESTED=yes leaves out what make test has run.
+MORE := e2e-3.13t ctest-3.14 storm-short-3.13t e2e-3.14 ctest-3.13t killpoints-3.13t \
+	frameworks-asgi applications frameworks hosts-3.13t hosts-3.14 conformance-3.13t conformance-3.14
 .PHONY: test-all pythons
-test-all: setup ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
-	@scripts/suite build pythons -- $(MORE)
+test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
+	@scripts/suite --more pythons -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
 
