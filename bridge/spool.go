@@ -41,7 +41,8 @@ func (p *Port) Hold(x *Exchange, r *Request, c Client) bool {
 	if !ok {
 		return false
 	}
-	x.kept = appendHead(x.kept[:0], r, r.BodyLength < 0)
+	p.scratch = appendHead(p.scratch[:0], r, r.BodyLength < 0)
+	x.kept = append(x.kept[:0], p.scratch...) // no larger than it has to be: there may be many
 	x.port, x.client, x.run = p, c, nil
 	x.head, x.ended, x.left, x.fail, x.done = x.kept, false, false, Waiting, false
 	x.chunked = r.BodyLength < 0

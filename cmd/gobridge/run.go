@@ -129,6 +129,7 @@ func (v *service) run() error {
 	}
 	settings.AccessLog, settings.Log, settings.Spool = access, v.log, spool
 	settings.Connections = v.limitConnections()
+	limitGarbage(v.settings.memory)
 	v.server, err = serve.New(listeners, serve.BridgePorts(v.bridge.Ports()), settings)
 	if err != nil {
 		return err // the workers end with us: nothing turns that could drain them

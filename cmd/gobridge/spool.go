@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 
 	"gobridge/bridge"
 	"gobridge/protocol/serve"
@@ -61,6 +62,19 @@ func (v *service) openSpool() (*serve.Spool, error) {
 	event.Str("spool-dir", spool.Dir()).Uint64("free", free).Msgf("long request bodies are stored in %s, where %d MiB may be used", spool.Dir(), free>>20)
 	return spool, nil
 }
+
+// limitGarbage has the memory budget hold for what the garbage collector has not freed yet,
+// too: by default it lets the heap grow to twice what is in use. The budget allows the
+// connections one half, so it need seldom work harder. Who has set GOMEMLIMIT knows better.
+func limitGarbage(budget int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(max(budget, leastHeap))
+	}
+}
+
+// leastHeap is so much that a small budget does not have the collector run all the time for what
+// is not in it: some KiB for each connection.
+const leastHeap = 64 << 20
 
 // lowSpace is so little that it is worth a warning.
 const lowSpace = 256 << 20
