@@ -82,13 +82,17 @@ func ReadFrame(in *bufio.Reader) (first byte, payload []byte, err error) {
 	return head[0], payload, err
 }
 
-// ReadMessage reads a message, in frames as they may be, and what a control frame says.
+// ReadMessage reads a message, in frames as they may be. A control frame ends it, and is what is
+// returned then: it may stand between a message's frames, as a close does that cuts one.
 func ReadMessage(in *bufio.Reader) (op byte, message []byte, err error) {
 	var whole bytes.Buffer
 	for {
 		first, payload, err := ReadFrame(in)
 		if err != nil {
 			return op, whole.Bytes(), err
+		}
+		if first&0x8 != 0 {
+			return first & 0xf, payload, nil
 		}
 		if first&0xf != 0 {
 			op = first & 0xf
