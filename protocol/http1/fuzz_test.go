@@ -26,6 +26,7 @@ func addHeads(f *testing.F) {
 			f.Add([]byte(c.wire), 3)
 		}
 	}
+	f.Add([]byte("GET /chat HTTP/1.1\r\nHost: [::1]:80\r\nConnection: keep-alive, Upgrade\r\nUpgrade: h2c, WebSocket\r\nTE: gzip, trailers\r\n\r\n"), 7)
 }
 
 // A head means the same however it is cut and whatever stands behind it, and what was
@@ -54,8 +55,15 @@ func FuzzHead(f *testing.F) {
 		if again := rewrite(&strict); !bytes.Equal(again, wire) {
 			t.Fatalf("%q became %q", wire, again)
 		}
-		if a, b := meaning(&whole), meaning(&strict); a != b {
-			t.Fatalf("written anew it means %s, not %s", b, a)
+		means := meaning(&whole)
+		if again := meaning(&strict); again != means {
+			t.Fatalf("written anew it means %s, not %s", again, means)
+		}
+		for _, again := range []func(){whole.Reset, whole.Release} { // as for a connection's next request, and after it has rested
+			again()
+			if k, err := whole.Parse(b); k != n || err != nil || meaning(&whole) != means {
+				t.Fatalf("a second time: %d %v %s, not %s", k, err, meaning(&whole), means)
+			}
 		}
 	})
 }
@@ -71,7 +79,14 @@ func rewrite(p *Parser) []byte {
 
 func meaning(p *Parser) string {
 	q := &p.Request
-	return fmt.Sprintf("%q %q length %d, expect %v, keep-alive %v, head %v", q.Path, q.Query, q.BodyLength, q.Expect, p.KeepAlive, p.HeadMethod)
+	var host []byte
+	var port string
+	for _, f := range q.Fields {
+		if strings.EqualFold(string(f.Name), "Host") {
+			host, port = SplitHost(f.Value)
+		}
+	}
+	return fmt.Sprintf("%q %q length %d, expect %v, keep-alive %v, head %v, WebSocket %v, at %q %q", q.Path, q.Query, q.BodyLength, q.Expect, p.KeepAlive, p.HeadMethod, p.WebSocket, host, port)
 }
 
 // A connection's bytes mean the same requests and bodies in whatever pieces they come.
@@ -208,6 +223,9 @@ func checkRoundTrip(t *testing.T, data []byte, piece int) {
 	}
 }
 
+// tokens are the characters of RFC 9110 section 5.6.2.
+const tokens = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // FuzzText holds the search for control characters that takes eight bytes at a time
 // against the one that takes one.
 func FuzzText(f *testing.F) {
@@ -221,6 +239,9 @@ func FuzzText(f *testing.F) {
 		}
 		if got, want := text(b), span(b, isValue); got != want {
 			t.Errorf("%q: %d, want %d", b, got, want)
+		}
+		if got, want := IsToken(b), len(b) > 0 && !bytes.ContainsFunc(b, func(r rune) bool { return !strings.ContainsRune(tokens, r) }); got != want {
+			t.Errorf("%q is a token: %t, want %t", b, got, want)
 		}
 	})
 }
