@@ -72,7 +72,7 @@ func appendHead(dst []byte, r *Request, decoded bool) []byte {
 	}
 	names := namesOf(r.Fields)
 	for i := range r.Fields {
-		if decoded && equalFold(r.Fields[i].Name, "transfer-encoding") {
+		if decoded && EqualFold(r.Fields[i].Name, "transfer-encoding") {
 			continue
 		}
 		if dst, count = appendField(dst, count, &names, i); count > 65535 {
@@ -141,12 +141,12 @@ func requestFlags(r *Request) (flags uint16) {
 func appendField(dst []byte, count int, names *names, i int) ([]byte, int) {
 	fields := names.fields
 	name := fields[i].Name
-	if equalFold(name, "proxy") || !names.first(i) {
+	if EqualFold(name, "proxy") || !names.first(i) {
 		return dst, count
 	}
 	at := len(dst)
 	dst = append(dst, make([]byte, pyhost.VariableSize)...)
-	if !equalFold(name, "content-type") && !equalFold(name, "content-length") {
+	if !EqualFold(name, "content-type") && !EqualFold(name, "content-length") {
 		dst = append(dst, "HTTP_"...)
 	}
 	for _, c := range name {
@@ -155,7 +155,7 @@ func appendField(dst []byte, count int, names *names, i int) ([]byte, int) {
 	nameSize := len(dst) - at - pyhost.VariableSize
 	dst = append(dst, fields[i].Value...)
 	separator := ", "
-	if equalFold(name, "cookie") {
+	if EqualFold(name, "cookie") {
 		separator = "; "
 	}
 	for j := names.next(i); j > 0; j = names.next(j) {
@@ -233,8 +233,8 @@ func init() {
 	}
 }
 
-// equalFold compares a field name with a lower-case literal.
-func equalFold(name []byte, lower string) bool {
+// EqualFold compares a name, of a field mostly, with one in lower case.
+func EqualFold(name []byte, lower string) bool {
 	if len(name) != len(lower) {
 		return false
 	}

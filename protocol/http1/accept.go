@@ -3,6 +3,8 @@ package http1
 import (
 	"bytes"
 	"strconv"
+
+	"gobridge/bridge"
 )
 
 // PrefersJSON says whether a client that sends this Accept (RFC 9110 section 12.5.1) would
@@ -50,7 +52,7 @@ func quality(parameters []byte) float64 {
 func (p *Parser) acceptsJSON(b []byte) bool {
 	for i := 1; i < len(p.ends); i++ {
 		name, value, _ := bytes.Cut(b[p.ends[i-1]+lineEnd:p.ends[i]], colon)
-		if fold(name, "accept") && PrefersJSON(value) {
+		if bridge.EqualFold(name, "accept") && PrefersJSON(value) {
 			return true
 		}
 	}

@@ -90,19 +90,6 @@ func controls(w uint64) bool {
 	return ((w-0x20*ones)&^w|(del-ones)&^del)&tops != 0
 }
 
-// fold compares with a literal in lower case.
-func fold(b []byte, literal string) bool {
-	if len(b) != len(literal) {
-		return false
-	}
-	for i, c := range b {
-		if lower[c] != literal[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // trim takes white space (spaces and tabs) off both ends.
 func trim(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {

@@ -1,6 +1,10 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+
+	"gobridge/bridge"
+)
 
 // Chunked takes the chunked coding off a request body (RFC 9112 section 7.1). The zero
 // value is ready; Reset makes it ready for another body.
@@ -173,7 +177,7 @@ func (c *Chunked) trailer(b []byte) (int, error) {
 		return 0, bad("trailer field %d is not «name: value»", c.fields)
 	}
 	for _, name := range forbiddenTrailers {
-		if fold(l[:colon], name) {
+		if bridge.EqualFold(l[:colon], name) {
 			return 0, bad("the field %s may not come as a trailer", name)
 		}
 	}

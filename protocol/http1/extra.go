@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"gobridge/bridge"
 )
 
 // Extra is a field that every response gets, unless it has one of that name.
@@ -56,7 +58,7 @@ func appendExtra(dst, lines []byte, extra []Extra) []byte {
 
 func hasField(lines []byte, name string) bool {
 	for len(lines) > 0 {
-		if len(lines) > len(name) && lines[len(name)] == ':' && fold(lines[:len(name)], name) {
+		if len(lines) > len(name) && lines[len(name)] == ':' && bridge.EqualFold(lines[:len(name)], name) {
 			return true
 		}
 		n := bytes.IndexByte(lines, '\n')

@@ -68,36 +68,36 @@ func (p *Parser) special(name, value []byte) error {
 	}
 	switch len(name) {
 	case 2:
-		if fold(name, "te") {
+		if bridge.EqualFold(name, "te") {
 			p.Request.Trailers = p.Request.Trailers || takesTrailers(value)
 		}
 	case 4:
-		if fold(name, "host") {
+		if bridge.EqualFold(name, "host") {
 			p.seen.hosts++
 			p.seen.host = value
 		}
 	case 6:
-		if fold(name, "accept") {
+		if bridge.EqualFold(name, "accept") {
 			p.WantsJSON = p.WantsJSON || PrefersJSON(value)
-		} else if fold(name, "expect") {
+		} else if bridge.EqualFold(name, "expect") {
 			return p.expect(value)
 		}
 	case 7:
-		if fold(name, "upgrade") {
+		if bridge.EqualFold(name, "upgrade") {
 			p.upgrade(value)
 		}
 	case 9:
-		p.Forwarded = p.Forwarded || fold(name, "forwarded")
+		p.Forwarded = p.Forwarded || bridge.EqualFold(name, "forwarded")
 	case 10:
-		if fold(name, "connection") {
+		if bridge.EqualFold(name, "connection") {
 			p.connection(value)
 		}
 	case 14:
-		if fold(name, "content-length") {
+		if bridge.EqualFold(name, "content-length") {
 			return p.contentLength(value)
 		}
 	case 17:
-		if fold(name, "transfer-encoding") {
+		if bridge.EqualFold(name, "transfer-encoding") {
 			return p.transferEncoding(value)
 		}
 	}
@@ -108,11 +108,11 @@ func (p *Parser) special(name, value []byte) error {
 // (RFC 7239), X-Forwarded-For and all the others that begin so, and X-Real-IP.
 func Forwarding(name []byte) bool {
 	const begin = "x-forwarded-"
-	return len(name) > len(begin) && fold(name[:len(begin)], begin) || fold(name, "x-real-ip") || fold(name, "forwarded")
+	return len(name) > len(begin) && bridge.EqualFold(name[:len(begin)], begin) || bridge.EqualFold(name, "x-real-ip") || bridge.EqualFold(name, "forwarded")
 }
 
 func (p *Parser) expect(value []byte) error {
-	if !fold(value, "100-continue") {
+	if !bridge.EqualFold(value, "100-continue") {
 		return &Error{417, "only Expect: 100-continue is understood"}
 	}
 	p.Request.Expect = true
@@ -124,9 +124,9 @@ func (p *Parser) connection(value []byte) {
 		var option []byte
 		option, value, more = bytes.Cut(value, comma)
 		option = trim(option)
-		p.seen.close = p.seen.close || fold(option, "close")
-		p.seen.keepAlive = p.seen.keepAlive || fold(option, "keep-alive")
-		p.seen.upgrade = p.seen.upgrade || fold(option, "upgrade")
+		p.seen.close = p.seen.close || bridge.EqualFold(option, "close")
+		p.seen.keepAlive = p.seen.keepAlive || bridge.EqualFold(option, "keep-alive")
+		p.seen.upgrade = p.seen.upgrade || bridge.EqualFold(option, "upgrade")
 	}
 }
 
@@ -134,7 +134,7 @@ func (p *Parser) upgrade(value []byte) {
 	for more := true; more; {
 		var protocol []byte
 		protocol, value, more = bytes.Cut(value, comma)
-		p.seen.webSocket = p.seen.webSocket || fold(trim(protocol), "websocket")
+		p.seen.webSocket = p.seen.webSocket || bridge.EqualFold(trim(protocol), "websocket")
 	}
 }
 
@@ -142,7 +142,7 @@ func (p *Parser) upgrade(value []byte) {
 func takesTrailers(value []byte) bool {
 	for more := true; more; {
 		var coding []byte
-		if coding, value, more = bytes.Cut(value, comma); fold(trim(coding), "trailers") {
+		if coding, value, more = bytes.Cut(value, comma); bridge.EqualFold(trim(coding), "trailers") {
 			return true
 		}
 	}
@@ -181,13 +181,13 @@ func (p *Parser) transferEncoding(value []byte) error {
 	if p.Request.Minor == 0 {
 		return bad("Transfer-Encoding in an HTTP/1.0 request")
 	}
-	if fold(value, "chunked") {
+	if bridge.EqualFold(value, "chunked") {
 		return nil
 	}
 	for more := true; more; {
 		var coding []byte
 		coding, value, more = bytes.Cut(value, comma)
-		if coding = trim(coding); len(coding) > 0 && all(coding, isToken) && !fold(coding, "chunked") {
+		if coding = trim(coding); len(coding) > 0 && all(coding, isToken) && !bridge.EqualFold(coding, "chunked") {
 			return &Error{501, "the transfer coding " + short(coding) + " is not known here; only chunked is"}
 		}
 	}

@@ -1,6 +1,10 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+
+	"gobridge/bridge"
+)
 
 // requestLine parses "method SP target SP HTTP/1.x" (RFC 9112 section 3).
 func (p *Parser) requestLine(b []byte) error {
@@ -104,9 +108,9 @@ func (p *Parser) otherTarget() ([]byte, error) {
 // without saying; 0 when it has neither.
 func schemeOf(b []byte) (size int, port string) {
 	switch {
-	case len(b) > 7 && fold(b[:7], "http://"):
+	case len(b) > 7 && bridge.EqualFold(b[:7], "http://"):
 		return 7, "80"
-	case len(b) > 8 && fold(b[:8], "https://"):
+	case len(b) > 8 && bridge.EqualFold(b[:8], "https://"):
 		return 8, "443"
 	}
 	return 0, ""

@@ -104,7 +104,7 @@ func appendStatusLine(dst []byte, h *bridge.ResponseHead) []byte {
 // section 8.6).
 func appendWithoutLength(dst, lines []byte) []byte {
 	for line := range bytes.Lines(lines) {
-		if name, _, _ := bytes.Cut(line, colon); !fold(name, "content-length") {
+		if name, _, _ := bytes.Cut(line, colon); !bridge.EqualFold(name, "content-length") {
 			dst = append(dst, line...)
 		}
 	}

@@ -34,7 +34,7 @@ func AppendUpgrade(dst []byte, h *bridge.ResponseHead, r *Response, accept, exte
 // handshakes says whether a field of an acceptance is the front's.
 func handshakes(name []byte) bool {
 	for _, own := range [...]string{"upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "content-length", "transfer-encoding"} {
-		if fold(name, own) {
+		if bridge.EqualFold(name, own) {
 			return true
 		}
 	}

@@ -110,7 +110,7 @@ func setHost(q *bridge.Request, p *bridge.Peer, o *forwarded.Origin) error {
 
 func hostOf(q *bridge.Request) []byte {
 	for i := range q.Fields {
-		if foldEqual(q.Fields[i].Name, "host") {
+		if bridge.EqualFold(q.Fields[i].Name, "host") {
 			return q.Fields[i].Value
 		}
 	}
@@ -120,7 +120,7 @@ func hostOf(q *bridge.Request) []byte {
 // replaceHost gives the request's Host another value, or gives it one.
 func replaceHost(q *bridge.Request, value []byte) {
 	for i := range q.Fields {
-		if foldEqual(q.Fields[i].Name, "host") {
+		if bridge.EqualFold(q.Fields[i].Name, "host") {
 			q.Fields[i].Value = value
 			return
 		}

@@ -267,27 +267,11 @@ func (n *note) take(q *bridge.Request, all bool) {
 
 func appendField(dst []byte, fields []bridge.Field, name string) []byte {
 	for i := range fields {
-		if foldEqual(fields[i].Name, name) {
+		if bridge.EqualFold(fields[i].Name, name) {
 			return append(dst, fields[i].Value[:min(len(fields[i].Value), noteField)]...)
 		}
 	}
 	return dst
-}
-
-// foldEqual compares a field's name with one in lower-case letters and dashes.
-func foldEqual(name []byte, lower string) bool {
-	if len(name) != len(lower) {
-		return false
-	}
-	for i, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // logRequest writes the request's line into the access log.

@@ -34,7 +34,7 @@ func (m *madeID) make() []byte {
 func (w *work) identify(q *bridge.Request, name []byte, lower string) {
 	at, count := -1, 0
 	for i := range q.Fields {
-		if foldEqual(q.Fields[i].Name, lower) {
+		if bridge.EqualFold(q.Fields[i].Name, lower) {
 			at, count = i, count+1
 		}
 	}
@@ -46,7 +46,7 @@ func (w *work) identify(q *bridge.Request, name []byte, lower string) {
 	if count > 0 {
 		kept := q.Fields[:0]
 		for _, f := range q.Fields {
-			if !foldEqual(f.Name, lower) {
+			if !bridge.EqualFold(f.Name, lower) {
 				kept = append(kept, f)
 			}
 		}

@@ -3,6 +3,8 @@ package websocket
 import (
 	"bytes"
 	"strconv"
+
+	"gobridge/bridge"
 )
 
 // Deflate is what was settled about compression (RFC 7692 section 7.1). The zero value is none.
@@ -69,7 +71,7 @@ type offer struct {
 // readOffer reads one offer: a name, and parameters behind semicolons (RFC 6455 section 9.1).
 func readOffer(text []byte) (d Deflate, ok bool) {
 	name, rest, more := cut(text, ';')
-	if !fold(trim(name), "permessage-deflate") {
+	if !bridge.EqualFold(trim(name), "permessage-deflate") {
 		return d, false
 	}
 	var o offer
@@ -102,16 +104,16 @@ func (o *offer) take(parameter []byte) (which int, ok bool) {
 	name, value, has := bytes.Cut(parameter, []byte("="))
 	name, value = trim(name), unquote(trim(value))
 	switch {
-	case fold(name, "server_no_context_takeover"):
+	case bridge.EqualFold(name, "server_no_context_takeover"):
 		o.serverForgets = true
 		return 0, !has
-	case fold(name, "client_no_context_takeover"):
+	case bridge.EqualFold(name, "client_no_context_takeover"):
 		o.clientForgets = true
 		return 1, !has
-	case fold(name, "server_max_window_bits"):
+	case bridge.EqualFold(name, "server_max_window_bits"):
 		o.serverBits = windowBits(value)
 		return 2, has && o.serverBits > 0
-	case fold(name, "client_max_window_bits"):
+	case bridge.EqualFold(name, "client_max_window_bits"):
 		if o.clientBits = mostBits; has {
 			o.clientBits = windowBits(value)
 		}

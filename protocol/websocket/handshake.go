@@ -68,13 +68,13 @@ func (f *fields) take(all []bridge.Field) error {
 	for i := range all {
 		var into *[]byte
 		switch name, value := all[i].Name, all[i].Value; {
-		case len(name) < 17 || !fold(name[:14], "sec-websocket-"):
+		case len(name) < 17 || !bridge.EqualFold(name[:14], "sec-websocket-"):
 			continue
-		case fold(name[14:], "key"):
+		case bridge.EqualFold(name[14:], "key"):
 			into = &f.key
-		case fold(name[14:], "version"):
+		case bridge.EqualFold(name[14:], "version"):
 			into = &f.version
-		case fold(name[14:], "extensions"):
+		case bridge.EqualFold(name[14:], "extensions"):
 			f.extensions = append(f.extensions, value)
 			continue
 		default:
@@ -108,20 +108,4 @@ func accept(key []byte) (value [28]byte, err error) {
 	sum := sha1.Sum(append(append(make([]byte, 0, keySize+len(acceptGUID)), key...), acceptGUID...))
 	base64.StdEncoding.Encode(value[:], sum[:])
 	return value, nil
-}
-
-// fold compares a name with one in lower-case letters and dashes.
-func fold(name []byte, lower string) bool {
-	if len(name) != len(lower) {
-		return false
-	}
-	for i, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
