@@ -46,15 +46,7 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 	} else {
 		dst = append(dst, h.Lines...)
 	}
-	if !h.HasDate && len(r.Date) > 0 {
-		dst = append(append(append(dst, "Date: "...), r.Date...), "\r\n"...)
-	}
-	if !h.HasServer && r.Server != "" {
-		dst = append(append(append(dst, "Server: "...), r.Server...), "\r\n"...)
-	}
-	if len(r.Extra) > 0 {
-		dst = appendExtra(dst, h.Lines, r.Extra)
-	}
+	dst = appendOwn(dst, h, r)
 	if f == Chunks {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
@@ -66,6 +58,20 @@ func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f 
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, "\r\n"...), f, closes
+}
+
+// appendOwn adds what the server says of itself in every answer, where the application has not.
+func appendOwn(dst []byte, h *bridge.ResponseHead, r *Response) []byte {
+	if !h.HasDate && len(r.Date) > 0 {
+		dst = append(append(append(dst, "Date: "...), r.Date...), "\r\n"...)
+	}
+	if !h.HasServer && r.Server != "" {
+		dst = append(append(append(dst, "Server: "...), r.Server...), "\r\n"...)
+	}
+	if len(r.Extra) > 0 {
+		dst = appendExtra(dst, h.Lines, r.Extra)
+	}
+	return dst
 }
 
 // AppendHints adds early hints to dst (RFC 8297).

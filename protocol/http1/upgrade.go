@@ -19,16 +19,7 @@ func AppendUpgrade(dst []byte, h *bridge.ResponseHead, r *Response, accept, exte
 			dst = append(dst, line...)
 		}
 	}
-	if !h.HasDate && len(r.Date) > 0 {
-		dst = append(append(append(dst, "Date: "...), r.Date...), "\r\n"...)
-	}
-	if !h.HasServer && r.Server != "" {
-		dst = append(append(append(dst, "Server: "...), r.Server...), "\r\n"...)
-	}
-	if len(r.Extra) > 0 {
-		dst = appendExtra(dst, h.Lines, r.Extra)
-	}
-	return append(dst, "\r\n"...)
+	return append(appendOwn(dst, h, r), "\r\n"...)
 }
 
 // handshakes says whether a field of an acceptance is the front's.

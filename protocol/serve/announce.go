@@ -3,7 +3,6 @@ package serve
 import (
 	"net/netip"
 	"strconv"
-	"time"
 
 	"gobridge/protocol/proxyproto"
 )
@@ -50,8 +49,7 @@ func (c *conn) countAs(from netip.Addr) bool {
 	all := &r.server.acceptor.addresses
 	counted, ok := all.enter(from)
 	if !ok {
-		if r.refused == 0 || r.now-r.refused >= int64(time.Second) {
-			r.refused = r.now
+		if r.maySay(&r.refused) {
 			r.server.settings.Log.Warn().Str("client", from.String()).
 				Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", all.limit)
 		}
@@ -83,8 +81,7 @@ func (c *conn) announce(h *proxyproto.Header) {
 
 // unannounced ends a connection whose announcement has not come in time.
 func (c *conn) unannounced() {
-	if r := c.r; r.refused == 0 || r.now-r.refused >= int64(time.Second) {
-		r.refused = r.now
+	if r := c.r; r.maySay(&r.refused) {
 		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Msg("no PROXY protocol header came in time, and the connection was closed")
 	}
 	c.close()

@@ -206,18 +206,14 @@ func (c *conn) appendEnd(out []byte) []byte {
 
 // sendPieces sends out and then as much of a piece of the body as the socket takes.
 func (c *conn) sendPieces(out, a, b []byte) bool {
-	w, g := c.work, &c.r.pieces
+	w := c.work
 	body := len(a) + len(b)
-	g.add(out)
-	g.add(a)
-	g.add(b)
+	var end []byte
 	if w.framing == http1.Chunks && body == w.chunk {
-		g.add(crlf)
+		end = crlf
 	}
-	size := g.size
-	n, errno := g.send(c.fd)
-	if errno != 0 && errno != unix.EAGAIN {
-		c.abandon()
+	n, size, ok := c.sendTogether(out, a, b, end)
+	if !ok {
 		return false
 	}
 	head := min(n, len(out))
@@ -229,6 +225,22 @@ func (c *conn) sendPieces(out, a, b []byte) bool {
 		}
 	}
 	return c.sent(n, size)
+}
+
+// sendTogether gives the socket up to four pieces at once. It returns how many bytes it took of
+// how many there were; false: the client is gone.
+func (c *conn) sendTogether(pieces ...[]byte) (n, size int, ok bool) {
+	g := &c.r.pieces
+	for _, piece := range pieces {
+		g.add(piece)
+	}
+	size = g.size
+	n, errno := g.send(c.fd)
+	if errno != 0 && errno != unix.EAGAIN {
+		c.abandon()
+		return n, size, false
+	}
+	return n, size, true
 }
 
 // send sends out, which may be pending itself; what the socket does not take stands in
@@ -289,6 +301,14 @@ func (c *conn) watch(interest uint32) {
 	if err := c.r.poller.control(unix.EPOLL_CTL_MOD, c.fd, interest, c.index, c.uses); err != nil {
 		// Only memory can be missing. Without the event the write deadline ends it.
 		c.r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched")
+	}
+}
+
+// unwatch ends the wait for the socket to be writable, if there is one.
+func (c *conn) unwatch() {
+	if c.watching {
+		c.watching = false
+		c.watch(interestIn)
 	}
 }
 

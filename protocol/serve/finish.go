@@ -7,10 +7,7 @@ func (c *conn) finish() {
 	w := c.work
 	c.leave()
 	c.logRequest()
-	if c.watching {
-		c.watching = false
-		c.watch(interestIn)
-	}
+	c.unwatch()
 	switch {
 	case w.cut && w.framing == http1.UntilClose:
 		resetOnClose(c.fd) // an orderly end would look like the end of the body

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"errors"
-	"time"
 
 	"gobridge/bridge"
 	"gobridge/protocol/http1"
@@ -266,8 +265,7 @@ func (c *conn) notStored(err error) {
 	if errors.As(err, &short) {
 		a, text = short.refusal, short.text
 	}
-	if r.unstored == 0 || r.now-r.unstored >= int64(time.Second) {
-		r.unstored = r.now
+	if r.maySay(&r.unstored) {
 		r.server.settings.Log.Error().Err(err).Str("request", c.Describe()).Str("spool-dir", r.server.settings.Spool.dir).Msg(text)
 	}
 	c.refuse(a)

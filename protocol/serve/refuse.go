@@ -73,10 +73,19 @@ func (c *conn) refuseError(err error) {
 	c.refuse(refusalOf(err))
 }
 
+// maySay says whether something that clients bring about may be logged, given when that was
+// done last: of many in a second the first one.
+func (r *reactor) maySay(last *int64) bool {
+	if *last != 0 && r.now-*last < int64(time.Second) {
+		return false
+	}
+	*last = r.now
+	return true
+}
+
 // tellOfRefusal says so in the log: of many in a second the first one.
 func (c *conn) tellOfRefusal(err error) {
-	if r := c.r; r.refused == 0 || r.now-r.refused >= int64(time.Second) {
-		r.refused = r.now
+	if r := c.r; r.maySay(&r.refused) {
 		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Str("reason", err.Error()).Msg("a malformed request was refused")
 	}
 }

@@ -3,7 +3,6 @@ package serve
 import (
 	"net/netip"
 	"sync"
-	"time"
 
 	"gobridge/protocol/uwsgi"
 )
@@ -71,16 +70,6 @@ func (c *conn) refuseGateway() {
 			Msg("a peer was refused that may not speak the uwsgi protocol: if it is your web server, name it in --uwsgi-allow-ips")
 	}
 	c.refuse(noGateway)
-}
-
-// maySay says whether something that clients bring about may be logged, given when that was
-// done last: once a second.
-func (r *reactor) maySay(last *int64) bool {
-	if *last != 0 && r.now-*last < int64(time.Second) {
-		return false
-	}
-	*last = r.now
-	return true
 }
 
 // unfinished says in the log that a web server has not sent what it has begun. One that has sent

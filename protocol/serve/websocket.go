@@ -328,10 +328,7 @@ func (c *conn) calm() bool {
 	}
 	w.x.Rest()
 	w.pending, w.socket.control = nil, nil
-	if c.watching {
-		c.watching = false
-		c.watch(interestIn)
-	}
+	c.unwatch()
 	return true
 }
 

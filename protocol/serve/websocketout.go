@@ -1,8 +1,6 @@
 package serve
 
 import (
-	"golang.org/x/sys/unix"
-
 	"gobridge/bridge"
 	"gobridge/protocol/websocket"
 )
@@ -60,14 +58,8 @@ func (c *conn) say() bool {
 	if len(a)+len(b) == 0 {
 		return len(out) > 0 && c.send(out)
 	}
-	g := &r.pieces
-	g.add(out)
-	g.add(a)
-	g.add(b)
-	size := g.size
-	n, errno := g.send(c.fd)
-	if errno != 0 && errno != unix.EAGAIN {
-		c.abandon()
+	n, size, ok := c.sendTogether(out, a, b)
+	if !ok {
 		return false
 	}
 	head := min(n, len(out))
@@ -192,9 +184,6 @@ func (c *conn) closing() {
 	}
 	c.leave()
 	c.logRequest()
-	if c.watching {
-		c.watching = false
-		c.watch(interestIn)
-	}
+	c.unwatch()
 	c.last()
 }
