@@ -177,12 +177,19 @@ func appendMounted(dst []byte, root string, path []byte) []byte {
 	at := len(dst)
 	dst = appendPath(dst, pathInfo, path)
 	script, info := dst[from:at], dst[at+pyhost.VariableSize+len(pathInfo):]
-	if rest, below := bytes.CutPrefix(info, script); below && (len(rest) == 0 || rest[0] == '/') {
+	if rest, below := CutRoot(info, script); below {
 		dst = dst[:len(dst)-len(script)]
 		binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(rest)))
 		copy(info, rest)
 	}
 	return dst
+}
+
+// CutRoot takes a root off a path that is below it, or is it. A path that only begins with the
+// same letters is not below it; below an empty root everything is.
+func CutRoot(path, root []byte) (rest []byte, below bool) {
+	rest, below = bytes.CutPrefix(path, root)
+	return rest, below && (len(rest) == 0 || len(root) == 0 || rest[0] == '/')
 }
 
 // appendPath adds a variable with a path: percent-decoded once, as bytes; a "%" that no

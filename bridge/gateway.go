@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"gobridge/pyhost"
@@ -76,7 +75,7 @@ func (g *Gateway) mounted(root string) (script, info []byte) {
 		return g.Script, g.Info
 	}
 	script = decoded(root)
-	if rest, below := bytes.CutPrefix(g.Info, script); below && (len(rest) == 0 || rest[0] == '/') {
+	if rest, below := CutRoot(g.Info, script); below {
 		return script, rest
 	}
 	return script, g.Info
@@ -110,7 +109,7 @@ func appendGatewayScope(dst []byte, r *Request) []byte {
 // appendScopeOf adds the root and the path with it, as a scope has them.
 func appendScopeOf(dst, script, info []byte) []byte {
 	dst = appendVariable(dst, "", script)
-	if rest, below := bytes.CutPrefix(info, script); below && (len(script) == 0 || len(rest) == 0 || rest[0] == '/') {
+	if _, below := CutRoot(info, script); below {
 		return appendVariable(dst, "", info)
 	}
 	at := len(dst)

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -39,7 +38,7 @@ func appendWithRoot(dst []byte, root string, path []byte) []byte {
 	at := len(dst)
 	dst = appendPath(dst, "", path)
 	script, info := dst[from:at], dst[at+pyhost.VariableSize:]
-	if rest, below := bytes.CutPrefix(info, script); below && (len(script) == 0 || len(rest) == 0 || rest[0] == '/') {
+	if _, below := CutRoot(info, script); below {
 		return dst
 	}
 	dst = slices.Insert(dst, at+pyhost.VariableSize, script...)

@@ -85,7 +85,7 @@ func (p *Parser) target(modifier byte) error {
 		g.Info = p.decode(path)
 		modifier = modifierMounted // SCRIPT_NAME stands in it, if anywhere
 	}
-	if rest, below := cutPrefix(g.Info, g.Script); below && modifier == modifierMounted {
+	if rest, below := bridge.CutRoot(g.Info, g.Script); below && modifier == modifierMounted {
 		g.Info = rest
 	}
 	return nil
@@ -94,7 +94,7 @@ func (p *Parser) target(modifier byte) error {
 // makeTarget makes a target of the path and the query.
 func (p *Parser) makeTarget() {
 	g, from := &p.gateway, len(p.made)
-	if _, below := cutPrefix(g.Info, g.Script); !below {
+	if _, below := bridge.CutRoot(g.Info, g.Script); !below {
 		p.made = appendEncoded(p.made, g.Script, true)
 	}
 	p.made = appendEncoded(p.made, g.Info, true)
@@ -105,12 +105,6 @@ func (p *Parser) makeTarget() {
 		p.made = appendEncoded(append(p.made, '?'), p.sent.query, false)
 	}
 	p.Request.Target = p.made[from:]
-}
-
-// cutPrefix takes a prefix of whole segments off a path.
-func cutPrefix(path, prefix []byte) (rest []byte, below bool) {
-	rest, below = bytes.CutPrefix(path, prefix)
-	return rest, below && (len(rest) == 0 || len(prefix) == 0 || rest[0] == '/')
 }
 
 // pathOf is the path of a whole URL, without which a target is a path itself.
