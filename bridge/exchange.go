@@ -61,23 +61,24 @@ const keepHead = 8 << 10
 
 // fill takes a free stream for x and writes the head into it.
 func (x *Exchange) fill(r *run) {
-	p := x.port
-	g := r.gen.seg
-	g.reset(r.stream) //gb:step reuse
-	s := g.stream(r.stream)
-	s.Reactor = uint32(p.index)
-	r.x, r.ticket, r.dirty = x, x.ticket, true
 	x.run = r
-	r.socket.Store(false)
+	x.take(r)
+	if x.left {
+		atomic.StoreUint32(&r.shared().Front, pyhost.Left)
+	}
+	x.pump()
+}
+
+// take makes a free stream x's own.
+func (x *Exchange) take(r *run) {
+	r.gen.seg.reset(r.stream) //gb:step reuse
+	r.shared().Reactor = uint32(x.port.index)
+	r.x, r.ticket, r.dirty = x, x.ticket, true
 	if x.socket.asked {
 		r.reserved = true
 		r.gen.reserved++
 	}
-	r.owner.Store(p)
-	if x.left {
-		atomic.StoreUint32(&s.Front, pyhost.Left)
-	}
-	x.pump()
+	r.owner.Store(x.port)
 }
 
 // pump moves what is left of the head into the request pipe, and the end after it.
@@ -263,8 +264,9 @@ func (p *Port) release(r *run) {
 	if r.reserved {
 		r.reserved = false
 		r.gen.reserved--
+		r.socket.Store(false)
+		p.bridge.dispatch.wakeUp() // it may have rested
 	}
-	p.bridge.dispatch.wakeUp() // of a WebSocket that has rested
 	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
 	r.gen.free.push(r)
 	if p.bridge.dispatch.line.count > 0 {

@@ -48,16 +48,8 @@ func (x *Exchange) migrate(to *run) bool {
 		x.broken(err)
 		return false
 	}
-	to.gen.seg.reset(to.stream) //gb:step reuse
+	x.take(to)
 	old, s := from.shared(), to.shared()
-	s.Reactor = uint32(x.port.index)
-	to.x, to.ticket, to.dirty = x, x.ticket, true
-	to.socket.Store(false)
-	if x.socket.asked {
-		to.reserved = true
-		to.gen.reserved++
-	}
-	to.owner.Store(x.port)
 	for _, piece := range [2][]byte{a, b} { // an empty pipe of the same size takes both
 		if _, err := pipeWrite(&s.Request, to.gen.seg.requestBytes(to.stream), piece); err != nil {
 			x.broken(err)
