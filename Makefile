@@ -163,7 +163,7 @@ preload-figures: setup build ## how soon a killed worker is back, and what memor
 bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in less than half an hour
 	@scripts/setup bench
 	@tests/bench/install
-	tests/bench/run --write docs/benchmarks.md
+	tests/bench/run --seconds 1 --write docs/benchmarks.md
 bench-all: build ## the same, every cell with every server; some hours
 	@scripts/setup bench
 	@tests/bench/install

@@ -101,7 +101,8 @@ TABLE = (
     StartCell("start-django", "start to the first answer, the Django example", ("gobridge", "granian", "uwsgi", startup.SETUP),
               (goals.ratio_at_most(1.5, "gobridge", startup.SETUP, "start",
                                    "first answer within 1.5 times what python -c 'import django; django.setup()' takes"),), **startup.DJANGO),
-    IdleCell("idle", "hello, idle", ("gobridge", "granian"), (goals.at_most(10, "gobridge", "wakes", "at most 10 wake-ups a second"),)),
+    IdleCell("idle", "hello, idle", ("gobridge", "granian"), (goals.at_most(10, "gobridge", "wakes", "at most 10 wake-ups a second"),),
+             most=3),
     WhereCell("where", "hello, 1 worker: where the time goes", ("gobridge", "bjoern", "C floor"), workers=1, most=3,
               all=("gobridge", "granian", "bjoern", "fastpysgi", "C floor")),
 

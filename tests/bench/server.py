@@ -10,6 +10,8 @@ import processes
 from paths import APPS, BUILD
 
 PATIENCE = 60  # seconds
+RESEND = 2  # seconds
+ORPHANS = 2  # seconds that processes may stay when the first of them has ended
 
 
 class Failure(Exception):
@@ -39,11 +41,13 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        """SIGINT: uWSGI takes SIGTERM for a reload. Nobody else is in the group."""
-        for sig, seconds in ((signal.SIGINT, 20), (signal.SIGKILL, 20)):
+        """SIGINT: uWSGI takes SIGTERM for a reload. Nobody else is in the group. Some lose it while they start
+        their workers, and wait for ever; so it is sent again."""
+        for sig in (signal.SIGINT,) * (20 // RESEND) + (signal.SIGKILL,):
             try:
                 os.killpg(self.pid, sig)
-                self.process.wait(seconds)
+                self.process.wait(RESEND)
+                break
             except ProcessLookupError:
                 break
             except subprocess.TimeoutExpired:
@@ -52,8 +56,9 @@ class Server:
         self.await_end()
 
     def await_end(self):
-        """Waits for the rest of the group, which would take time from the next server."""
-        deadline = time.monotonic() + 20
+        """Waits for the rest of the group, which would take time from the next server. Workers whose master was
+        told to end while they were being started may never hear of it."""
+        deadline = time.monotonic() + ORPHANS
         while time.monotonic() < deadline:
             try:
                 os.killpg(self.pid, 0)

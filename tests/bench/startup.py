@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import statistics
 import subprocess
 import time
 
@@ -12,7 +11,6 @@ from load import Load
 from paths import APPS, BUILD, PYTHON, ROOT
 from server import Server, environment
 
-TIMES = 3  # starts in a round
 PAUSE = 0.001  # seconds between two tries to connect
 SETUP = "django.setup()"  # not a server: what Django itself takes
 
@@ -29,7 +27,7 @@ class StartCell(Base):
 
     def measure(self, name, seconds):
         once = self.set_up if name == SETUP else self.first_answer
-        return [(name, {"start": statistics.median(once(name) for _ in range(TIMES))})]
+        return [(name, {"start": once(name)})]
 
     def first_answer(self, name):
         """Milliseconds."""
