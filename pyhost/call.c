@@ -11,6 +11,7 @@
 #include "receive.h"
 #include "scope.h"
 #include "send.h"
+#include "senders.h"
 #include "websocket.h"
 
 static PyTypeObject *type;
@@ -167,7 +168,7 @@ static PyObject *failed(struct gb_call *c)
         gb_websocket_end(c, GB_CLOSE_FAILED);
         return exception;
     }
-    gb_send_drop(c);
+    gb_senders_drop(c);
     give_up(c);
     return exception;
 }

@@ -10,7 +10,7 @@
 #include "news.h"
 #include "receive.h"
 #include "request.h"
-#include "send.h"
+#include "senders.h"
 #include "worker.h"
 
 // One turn begins at most so many requests, and none after so long a time: the loop has
@@ -173,7 +173,7 @@ static void take_news(void *self, uint32_t stream)
     PyObject *object = c->self;
     gb_py.Py_IncRef(object);
     gb_receive_news(c);
-    gb_send_news(c);
+    gb_senders_news(c);
     gb_py.Py_DecRef(object);
 }
 

@@ -11,12 +11,6 @@ bool gb_send_prepare(void);
 // send, bound to a call: a new reference, or NULL with the exception set.
 PyObject *gb_send_function(PyObject *call);
 
-// There is news of the call's stream: what waits for room goes on.
-void gb_send_news(struct gb_call *c);
-
-// Drops what waits for room: the answer is to be cut.
-void gb_send_drop(struct gb_call *c);
-
 // Makes a whole answer of ours, head and body: *piece, which the caller sends. `text` is a
 // constant. False with the exception set.
 bool gb_send_page(struct gb_call *c, unsigned status, const char *text, struct gb_piece *piece);

@@ -5,6 +5,7 @@
 #include "loop.h"
 #include "receive.h"
 #include "send.h"
+#include "senders.h"
 
 // Memory for a message's text that a loop keeps for the next one.
 #define TEXT_KEPT 65536u
@@ -107,7 +108,7 @@ static void leave(struct gb_call *c, uint32_t outcome)
 {
     c->gone = true;
     gb_incoming_drop(&c->websocket->incoming);
-    gb_send_drop(c);
+    gb_senders_drop(c);
     gb_call_finish(c, outcome);
 }
 
