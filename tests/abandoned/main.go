@@ -32,17 +32,7 @@ func main() {
 	flag.StringVar(&o.python, "python", "", "interpreter; default: gobridge's own choice")
 	flag.Parse()
 	wrong, err := measure(&o, os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "abandoned:", err)
-		os.Exit(1)
-	}
-	for _, w := range wrong {
-		fmt.Println("abandoned: FAILED:", w)
-	}
-	if len(wrong) > 0 {
-		os.Exit(1)
-	}
-	fmt.Println("abandoned: passed")
+	server.Verdict("abandoned", wrong, err)
 }
 
 // measure leaves the streams and returns what was wrong afterwards.

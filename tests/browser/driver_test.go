@@ -128,19 +128,8 @@ func serve(t *testing.T, example, application string, args ...string) *server.Se
 	root, err := server.Root()
 	must(t, err)
 	python := filepath.Join(root, ".tools", "frameworks", "asgi", "bin", "python")
-	s, err := server.Start(server.Config{Application: application, Dir: filepath.Join(root, "examples", example),
+	return server.UntilEnd(t, server.Config{Application: application, Dir: filepath.Join(root, "examples", example),
 		Args: append(args, "--python", python, "--workers", "1", "--control", filepath.Join(t.TempDir(), "control"))})
-	must(t, err)
-	t.Cleanup(func() {
-		defer s.Kill()
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", s.Log())
-		}
-	})
-	return s
 }
 
 func must(t testing.TB, err error) {

@@ -87,7 +87,7 @@ func startupComesFirst(t *testing.T, a *asgi) {
 }
 
 func shutdownComesLast(t *testing.T, a *asgi) {
-	s := startServer(t, server.Config{Application: "asgi_checks:application", Dir: "apps",
+	s := server.UntilEnd(t, server.Config{Application: "asgi_checks:application", Dir: "apps",
 		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1"}})
 	name, c := unique(), dial(t, s)
 	c.send(t, "GET /computes?%s HTTP/1.1\r\nHost: x\r\n\r\n", name)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"gobridge/tests/pythons"
 	"gobridge/tests/server"
 )
 
@@ -80,29 +79,16 @@ var asgiMore = []check[*asgi]{
 
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
 func TestASGI(t *testing.T) {
-	all, err := pythons.List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, p := range all {
-		for _, host := range p.Hosts() {
-			where := p.About.Version + " " + string(host)
-			if p.About.NoGIL {
-				where += " without a GIL"
-			}
-			t.Run(strings.ReplaceAll(where, " ", "-"), func(t *testing.T) {
-				t.Parallel()
-				a := startASGI(t, p.Path, string(host))
-				a.all = i == len(all)-1 && host == p.Hosts()[0]
-				runTable(t, "ASGI", where, asgiChecks, a)
-				runTable(t, "ASGI-WebSocket", where, asgiSockets, a)
-				runTable(t, "ASGI+", where, asgiMore, a)
-				if err := a.one.AtRest(); err != nil {
-					t.Error(err)
-				}
-			})
+	everywhere(t, func(t *testing.T, i interpreter) {
+		a := startASGI(t, i.path, i.host)
+		a.all = i.last
+		runTable(t, "ASGI", i.String(), asgiChecks, a)
+		runTable(t, "ASGI-WebSocket", i.String(), asgiSockets, a)
+		runTable(t, "ASGI+", i.String(), asgiMore, a)
+		if err := a.one.AtRest(); err != nil {
+			t.Error(err)
 		}
-	}
+	})
 }
 
 func startASGI(t *testing.T, python, host string) *asgi {
@@ -112,11 +98,11 @@ func startASGI(t *testing.T, python, host string) *asgi {
 	c := server.Config{Application: "asgi_checks:application", Dir: "apps"}
 	common := []string{"--python", python, "--host", host}
 	c.Args = append(common[:4:4], "--workers", "1", "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
-	a.one = startServer(t, c)
+	a.one = server.UntilEnd(t, c)
 	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir, "PYTHONASYNCIODEBUG=1"}
 	// The plain loop of asyncio here, and uvloop above if the interpreter has it.
 	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1", "--request-id-header", "X-Request-ID")
-	a.two = startServer(t, c)
+	a.two = server.UntilEnd(t, c)
 	return a
 }
 

@@ -56,7 +56,7 @@ func startFront(t *testing.T, env []string, args ...string) *front {
 	}
 	dir := t.TempDir()
 	f := &front{access: filepath.Join(dir, "access"), unix: filepath.Join(dir, "s")}
-	f.Server = startServer(t, server.Config{Application: "edge:application", Dir: "apps", Env: env,
+	f.Server = server.UntilEnd(t, server.Config{Application: "edge:application", Dir: "apps", Env: env,
 		Args: append([]string{"--python", all[len(all)-1].Path, "--workers", "1", "--control", "off", "--access-log", f.access, "--bind", "unix:" + f.unix}, args...)})
 	return f
 }

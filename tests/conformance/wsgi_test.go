@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"gobridge/tests/pythons"
 	"gobridge/tests/server"
 )
 
@@ -57,27 +56,14 @@ var wsgiChecks = []check[*wsgi]{
 // TestWSGI asks for the WSGI half of the table on every interpreter in each of its hosts,
 // and for what PEP 3333 says beside it.
 func TestWSGI(t *testing.T) {
-	all, err := pythons.List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range all {
-		for _, host := range p.Hosts() {
-			where := p.About.Version + " " + string(host)
-			if p.About.NoGIL {
-				where += " without a GIL"
-			}
-			t.Run(strings.ReplaceAll(where, " ", "-"), func(t *testing.T) {
-				t.Parallel()
-				w := startWSGI(t, p.Path, string(host))
-				runTable(t, "WSGI", where, wsgiChecks, w)
-				runTable(t, "PEP3333", where, pepChecks, w)
-				if err := w.threads.AtRest(); err != nil {
-					t.Error(err)
-				}
-			})
+	everywhere(t, func(t *testing.T, i interpreter) {
+		w := startWSGI(t, i.path, i.host)
+		runTable(t, "WSGI", i.String(), wsgiChecks, w)
+		runTable(t, "PEP3333", i.String(), pepChecks, w)
+		if err := w.threads.AtRest(); err != nil {
+			t.Error(err)
 		}
-	}
+	})
 }
 
 func startWSGI(t *testing.T, python, host string) *wsgi {
@@ -89,30 +75,10 @@ func startWSGI(t *testing.T, python, host string) *wsgi {
 	w := &wsgi{socket: filepath.Join(dir, "s")}
 	common := []string{"--python", python, "--host", host}
 	c.Args = append(common[:4:4], "--workers", "1", "--threads", "2", "--bind", "unix:"+w.socket)
-	w.threads = startServer(t, c)
+	w.threads = server.UntilEnd(t, c)
 	c.Args = append(common[:4:4], "--workers", "2", "--threads", "1", "--root-path", "/shop", "--buffer-request", "off")
-	w.processes = startServer(t, c)
+	w.processes = server.UntilEnd(t, c)
 	return w
-}
-
-// startServer runs a server until the end of the test, which it must reach and end well.
-func startServer(t *testing.T, c server.Config) *server.Server {
-	t.Helper()
-	s, err := server.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		defer s.Kill()
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			log := s.Log()
-			t.Logf("%s\nthe end of the server's log:\n%s", s.Ready, log[max(0, len(log)-4000):])
-		}
-	})
-	return s
 }
 
 var names atomic.Int64

@@ -41,22 +41,8 @@ func start(t *testing.T, c server.Config) *server.Server {
 	if !strings.Contains(strings.Join(c.Args, " "), "--python") {
 		c.Args = append(c.Args, "--python", anyPython(t))
 	}
-	s, err := server.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		defer s.Kill()
-		if s.Alive() {
-			if err := s.Stop(); err != nil {
-				t.Error(err)
-			}
-		}
-		if t.Failed() {
-			t.Logf("%s\nthe server's log:\n%s", s.Ready, s.Log())
-		}
-	})
-	return s
+	c.MayEnd = true
+	return server.UntilEnd(t, c)
 }
 
 // withReactors runs f with one reactor and with three.

@@ -77,18 +77,7 @@ func (e environment) serve(t *testing.T, c server.Config) *visitor {
 	if !slices.Contains(c.Args, "--workers") {
 		c.Args = append(c.Args, "--workers", "2")
 	}
-	s, err := server.Start(c)
-	must(t, err)
-	t.Cleanup(func() {
-		defer s.Kill()
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("%s\nthe server's log:\n%s", s.Ready, s.Log())
-		}
-	})
-	return newVisitor(t, s)
+	return newVisitor(t, server.UntilEnd(t, c))
 }
 
 // versions are those of the packages that a file of requirements pins, by name.

@@ -30,6 +30,7 @@ type Config struct {
 	Env         []string // variables set on top of the test's own
 	Group       bool     // in a process group of its own
 	Terminal    *os.File // in which it runs, in a session of its own; default: none
+	MayEnd      bool     // UntilEnd: before the test does
 	User        uint32   // as whom it runs; default: the test's own
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -31,17 +30,7 @@ func main() {
 	flag.StringVar(&o.python, "python", "", "interpreter; default: gobridge's own choice")
 	flag.Parse()
 	wrong, err := measure(&o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "slow:", err)
-		os.Exit(1)
-	}
-	for _, w := range wrong {
-		fmt.Println("slow: FAILED:", w)
-	}
-	if len(wrong) > 0 {
-		os.Exit(1)
-	}
-	fmt.Println("slow: passed")
+	server.Verdict("slow", wrong, err)
 }
 
 func measure(o *options) (wrong []string, err error) {
