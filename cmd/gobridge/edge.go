@@ -91,8 +91,11 @@ func (s *settings) forEdge(out *serve.Settings) error {
 	if out.ProxyFrom, err = trust.Parse(s.proxyAllow); err != nil {
 		return err
 	}
-	if out.GatewayFrom, err = trust.Parse(s.uwsgiAllow); err != nil {
-		return err
+	out.GatewayFrom = map[string]trust.List{}
+	for name, allow := range map[string][]string{"uwsgi": s.uwsgiAllow, "fastcgi": s.fastcgiAllow, "scgi": s.scgiAllow} {
+		if out.GatewayFrom[name], err = trust.Parse(allow); err != nil {
+			return err
+		}
 	}
 	out.ProxyVersions = proxyVersions[s.proxyProtocol]
 	out.Root, out.RefuseUnderscores = s.rootPath, s.headerMap == "refuse"

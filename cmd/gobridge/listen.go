@@ -11,9 +11,12 @@ import (
 
 // addresses is the kind of --bind. Whether one can be listened on, serve.Listen says.
 var addresses = kind{placeholder: "ADDRESS", several: true,
-	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH, and before it uwsgi: for the uwsgi protocol",
+	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH, and before it uwsgi:, fastcgi: or scgi: for that protocol",
 	parse: func(value string) (any, error) {
-		address := strings.TrimPrefix(value, "uwsgi:")
+		address := value
+		if protocol, rest, ok := strings.Cut(value, ":"); ok && slices.Contains(serve.Protocols(), protocol) {
+			address = rest
+		}
 		if path, ok := strings.CutPrefix(address, "unix:"); ok && path != "" {
 			return value, nil
 		}

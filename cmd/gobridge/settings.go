@@ -51,7 +51,8 @@ type settings struct {
 
 	forwardedAllow, forwardedHeaders       []string
 	proxyProtocol                          string
-	proxyAllow, uwsgiAllow                 []string
+	proxyAllow                             []string
+	uwsgiAllow, fastcgiAllow, scgiAllow    []string
 	rootPath                               string
 	headers                                []string
 	requestID                              string
@@ -80,7 +81,7 @@ type setting struct {
 // table is the only source of the settings' names, environment variables, types,
 // units, allowed values, defaults and help. Its order is the order of the help.
 var table = []setting{
-	{"bind", "b", "127.0.0.1:8000", addresses, "address to serve HTTP/1.1 on, or the uwsgi protocol; may be given several times",
+	{"bind", "b", "127.0.0.1:8000", addresses, "address to serve HTTP/1.1 on, or uwsgi, FastCGI or SCGI; may be given several times",
 		func(s *settings) any { return &s.bind }},
 	{"workers", "w", "auto", number(1, bridge.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
 		func(s *settings) any { return &s.workers }},
@@ -182,6 +183,10 @@ var table = []setting{
 		func(s *settings) any { return &s.proxyAllow }},
 	{"uwsgi-allow-ips", "", "127.0.0.1,::1,unix", peers, "web servers that may speak the uwsgi protocol, and are believed what they say of their clients; others get 403",
 		func(s *settings) any { return &s.uwsgiAllow }},
+	{"fastcgi-allow-ips", "", "127.0.0.1,::1,unix", peers, "web servers that may speak FastCGI, like --uwsgi-allow-ips",
+		func(s *settings) any { return &s.fastcgiAllow }},
+	{"scgi-allow-ips", "", "127.0.0.1,::1,unix", peers, "web servers that may speak SCGI, like --uwsgi-allow-ips",
+		func(s *settings) any { return &s.scgiAllow }},
 	{"root-path", "", "", mount, "path under which the application is mounted: its SCRIPT_NAME; default: the top",
 		func(s *settings) any { return &s.rootPath }},
 	{"header-map", "", "drop", choice("drop", "refuse"), "what to do with a request's headers whose name has an underscore, and could be taken for another one: leave them out, or answer 400",

@@ -148,6 +148,8 @@ func firstByte(c byte) error {
 		return bad("this is TLS, and the port speaks plain HTTP")
 	case c == 0:
 		return bad("the request begins with the byte 0x00, as the uwsgi protocol does, and the port speaks HTTP")
+	case c == 1:
+		return bad("the request begins with the byte 0x01, as FastCGI does, and the port speaks HTTP")
 	case chars[c]&isToken == 0 && c != '\r' && c != '\n':
 		return bad("the request begins with the byte 0x%02x, which is no HTTP", c)
 	}

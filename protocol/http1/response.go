@@ -16,6 +16,7 @@ const (
 	Counted                   // by its Content-Length
 	Chunks                    // by the last chunk
 	UntilClose                // by the end of the connection
+	Carried                   // by the protocol that carries the answer (FastCGI)
 )
 
 // Continue asks for the body of a request with Expect: 100-continue.
@@ -32,7 +33,9 @@ type Response struct {
 	Date      []byte // for the field Date, unless the application set it
 	Server    string // likewise; empty: no such field
 	Extra     []Extra
-	Alone     bool // it is the connection's only answer and ends with it, as everybody knows (uwsgi): neither chunks nor a field say so
+	Alone     bool // a web server gets it, which knows by itself where it ends (uwsgi, SCGI, FastCGI): neither chunks nor a field say so
+	Carried   bool // and not by the end of the connection
+	CGI       bool // it begins with a field Status in place of a line (RFC 3875 section 6.3.3)
 }
 
 // AppendHead adds the response's head to dst. It returns how the body is framed, and
@@ -40,7 +43,7 @@ type Response struct {
 func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f Framing, closes bool) {
 	f = framing(h, r)
 	closes = !r.KeepAlive || f == UntilClose
-	dst = appendStatusLine(dst, h)
+	dst = appendStatusLine(dst, h, r.CGI)
 	if h.Status == 204 && h.BodyLength >= 0 {
 		dst = appendWithoutLength(dst, h.Lines)
 	} else {
@@ -85,17 +88,23 @@ func framing(h *bridge.ResponseHead, r *Response) Framing {
 		return Empty
 	case h.BodyLength >= 0:
 		return Counted
+	case r.Carried:
+		return Carried
 	case r.Minor == 1 && !r.Alone:
 		return Chunks
 	}
 	return UntilClose
 }
 
-func appendStatusLine(dst []byte, h *bridge.ResponseHead) []byte {
-	if h.Status == 200 && (len(h.Reason) == 0 || string(h.Reason) == "OK") {
+func appendStatusLine(dst []byte, h *bridge.ResponseHead, cgi bool) []byte {
+	switch {
+	case cgi:
+		dst = append(dst, "Status: "...)
+	case h.Status == 200 && (len(h.Reason) == 0 || string(h.Reason) == "OK"):
 		return append(dst, "HTTP/1.1 200 OK\r\n"...)
+	default:
+		dst = append(dst, "HTTP/1.1 "...)
 	}
-	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(h.Status), 10)
 	dst = append(dst, ' ')
 	if len(h.Reason) > 0 {

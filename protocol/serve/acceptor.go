@@ -22,9 +22,8 @@ type acceptor struct {
 	listeners []*Listener
 	reactors  []*reactor
 	log       zerolog.Logger
-	limit     int64     // connections at most; 0: no limit
-	addresses addresses // how many each client has
-	gateways  func(netip.Addr) bool
+	limit     int64         // connections at most; 0: no limit
+	addresses addresses     // how many each client has
 	count     atomic.Int64  // connections open
 	full      atomic.Bool   // it waits for count to fall
 	stopping  atomic.Bool   // no more connections
@@ -183,7 +182,7 @@ func (a *acceptor) room() bool {
 
 // admit deals a connection, unless its client has too many. A web server has many clients'.
 func (a *acceptor) admit(c newcomer) {
-	if c.listener.dialect.single && a.gateways(c.remote.Addr()) {
+	if c.listener.gateways.Peer(c.remote.Addr()) {
 		a.deal(c)
 		return
 	}

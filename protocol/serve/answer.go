@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/http1"
 )
 
@@ -31,6 +32,9 @@ func (c *conn) write() {
 		if c.phase == talking {
 			c.converse()
 			return
+		}
+		if len(w.aside) > 0 {
+			w.appendAside()
 		}
 		if len(w.pending) > 0 && !c.send(w.pending) || c.phase == taking {
 			return
@@ -143,13 +147,14 @@ func (c *conn) appendBody(out []byte) (all, a, b []byte) {
 				c.tooLong()
 				continue
 			}
-		case http1.Chunks:
+		}
+		if w.announces() {
 			if w.chunk > 0 { // the rest of one that was announced
 				a, b, _ = clip(a, b, int64(w.chunk))
 				return out, a, b
 			}
-			out = http1.AppendChunkSize(out, n)
-			w.chunk = n
+			out = w.appendSize(out, n)
+			a, b, n = clip(a, b, int64(w.chunk))
 		}
 		if n > copyPiece || len(out)+n > total {
 			return out, a, b
@@ -160,6 +165,20 @@ func (c *conn) appendBody(out []byte) (all, a, b []byte) {
 			out = append(out, crlf...)
 		}
 	}
+}
+
+// announces says whether the size of each piece of the body stands before it: of a chunk, or of a
+// record.
+func (w *work) announces() bool { return w.framing == http1.Chunks || w.id != 0 }
+
+// appendSize announces a piece of up to n bytes.
+func (w *work) appendSize(out []byte, n int) []byte {
+	if w.id == 0 {
+		w.chunk = n
+		return http1.AppendChunkSize(out, n)
+	}
+	w.chunk = min(n, fastcgi.MaxContent)
+	return fastcgi.AppendStdoutHeader(out, w.id, w.chunk)
 }
 
 var crlf = []byte("\r\n")
@@ -175,10 +194,10 @@ func clip(a, b []byte, n int64) (c, d []byte, size int) {
 func (w *work) advance(n int) {
 	w.x.Advance(n)
 	w.sent += int64(n)
-	switch w.framing {
-	case http1.Counted:
+	if w.framing == http1.Counted {
 		w.due -= int64(n)
-	case http1.Chunks:
+	}
+	if w.announces() {
 		w.chunk -= n
 	}
 }
@@ -200,6 +219,9 @@ func (c *conn) appendEnd(out []byte) []byte {
 	default:
 		// A client that has the whole answer needs no sign that its end failed.
 		w.over, w.cut = true, !(w.framing == http1.Empty || w.framing == http1.Counted && w.due == 0)
+	}
+	if w.id != 0 && !w.cut {
+		out = fastcgi.AppendEnd(out, w.id)
 	}
 	return out
 }
@@ -322,12 +344,19 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	s := &c.r.server.settings
 	r := http1.Response{Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(), Server: s.ServerName, Extra: s.Extra}
 	switch {
-	case c.speaks.single:
-		r.Alone, r.Server = true, ""
+	case c.speaks.gateway != nil:
+		r.Alone, r.Server, r.CGI, r.Carried = true, "", w.cgi, w.id != 0
 	case !s.NoDate:
 		r.Date = c.r.date.At(c.r.wall)
 	}
+	from := len(out)
+	if w.id != 0 {
+		out = fastcgi.OpenStdout(out, w.id)
+	}
 	out, w.framing, w.close = http1.AppendHead(out, h, &r)
+	if w.id != 0 {
+		out = fastcgi.CloseStdout(out, w.id, from)
+	}
 	w.due = h.BodyLength
 	return out
 }

@@ -17,7 +17,7 @@ func (c *conn) useBody(b []byte) int {
 		if w.left == 0 && c.takesBody(w) {
 			c.bodyWhole()
 		}
-	case bodyChunked:
+	case bodyChunked, bodyRecords:
 		n = c.useChunks(b)
 	}
 	if c.takesBody(w) {
@@ -48,19 +48,22 @@ func (c *conn) deliver(b []byte) int {
 	return n
 }
 
-// useChunks decodes the chunked coding. Bytes that are decoded and find no room are
+// useChunks decodes the chunked coding, or FastCGI's records. Bytes that are decoded and find no room are
 // work.left bytes at the front of what is kept.
 func (c *conn) useChunks(b []byte) (taken int) {
 	w := c.work
-	for taken < len(b) && w.body == bodyChunked && !w.full {
+	for taken < len(b) && w.body != bodyWhole && !w.full {
 		if w.left > 0 {
 			taken += c.deliver(b[taken:])
 			continue
 		}
-		n, data, done, err := w.chunks.Next(b[taken:])
+		n, data, done, err := c.decode(b[taken:])
 		if err != nil {
 			c.refuseError(err)
 			return len(b)
+		}
+		if c.work != w { // its web server has given the request up
+			return taken + n
 		}
 		w.size += int64(len(data))
 		if limit := c.r.server.settings.BodySize; limit > 0 && w.size > limit {

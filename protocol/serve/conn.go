@@ -93,9 +93,11 @@ func (c *conn) open(n *newcomer) {
 		}
 	}
 	s := &c.r.server.settings
-	if c.speaks.single {
-		c.trusted = s.GatewayFrom.Peer(n.remote.Addr())
-		c.setRead(c.r.after(s.HeadTime))
+	if c.speaks.gateway != nil {
+		c.trusted = l.gateways.Peer(n.remote.Addr())
+		if c.setRead(c.idleDeadline()); c.speaks.single {
+			c.setRead(c.r.after(s.HeadTime))
+		}
 		return
 	}
 	c.trusted = s.Forwarded.Trusted.Peer(n.remote.Addr())
@@ -188,6 +190,8 @@ func (c *conn) Progress() {
 	if w.body != bodyWhole {
 		w.full = false
 		c.feed()
+		c.read()
+	} else if c.speaks.heeds {
 		c.read()
 	}
 }

@@ -1,5 +1,5 @@
-// Package serve speaks HTTP/1.1 with the clients, and uwsgi with web servers: it owns the listeners and the
-// connections, and stands between the codec (http1) and the workers (bridge).
+// Package serve speaks HTTP/1.1 with the clients, and uwsgi, FastCGI or SCGI with web servers: it owns
+// the listeners and the connections, and stands between the codecs (http1 and others) and the workers (bridge).
 //
 // One acceptor takes the connections of all listeners and deals them to a few reactors.
 // A reactor is one goroutine with an epoll set, in which are its connections, its end

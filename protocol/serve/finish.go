@@ -14,6 +14,8 @@ func (c *conn) finish() {
 		c.close()
 	case w.close || w.cut:
 		c.last()
+	case w.body == bodyRecords:
+		c.skipRecord()
 	case w.body != bodyWhole:
 		c.skipBody()
 	default:

@@ -72,8 +72,10 @@ func startWith(t *testing.T, reactors int, app application, change func(*Server)
 func prepare(t *testing.T, l *Listener, reactors int, app application, change ...func(*Settings)) *testServer {
 	t.Helper()
 	s := &testServer{t: t, ahead: new(atomic.Int64), logs: new(syncBuffer), at: strings.TrimPrefix(l.URL(), "http://")}
-	if s.at = strings.TrimPrefix(s.at, "uwsgi:"); strings.HasPrefix(s.at, "//") {
-		s.at = s.at[2:]
+	for _, name := range Protocols() {
+		if rest, ok := strings.CutPrefix(s.at, name+":"); ok {
+			s.at = strings.TrimPrefix(rest, "//")
+		}
 	}
 	settings := DefaultSettings()
 	settings.Log = zerolog.New(s.logs)

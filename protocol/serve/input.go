@@ -14,7 +14,10 @@ func (c *conn) hungry() bool {
 		return false
 	case taking, serving:
 		w := c.work
-		return w.body != bodyWhole && !w.full && !w.over
+		if w.body == bodyWhole && !(c.speaks.heeds && c.phase == serving) {
+			return false
+		}
+		return !w.full && !w.over
 	case talking:
 		return !c.work.full
 	default:
@@ -179,7 +182,9 @@ func (c *conn) use(b []byte) (taken int) {
 			if c.work.over {
 				return taken
 			}
-			n = c.useBody(b[taken:])
+			if n = c.useBody(b[taken:]); n == 0 && c.phase == serving && c.speaks.heeds && c.work.body == bodyWhole {
+				n = c.useAside(b[taken:])
+			}
 		case taking:
 			n = c.useBody(b[taken:])
 		case talking:
@@ -187,6 +192,9 @@ func (c *conn) use(b []byte) (taken int) {
 		case skipping:
 			if n = c.useBody(b[taken:]); c.phase == skipping {
 				c.skipped(n)
+			}
+			if n == 0 && c.phase == idle { // there was nothing left to be skipped
+				continue
 			}
 		case lingering:
 			n = len(b) - taken

@@ -41,7 +41,13 @@ func (c *conn) takesIn(q *bridge.Request, behind int) bool {
 	if w.body == bodyWhole || c.r.server.settings.Buffer <= 0 || !c.r.port.Holds() {
 		return false
 	}
-	return w.body == bodyChunked || w.left > int64(behind) && !q.Expect
+	switch w.body {
+	case bodyCounted:
+		return w.left > int64(behind) && !q.Expect
+	case bodyRecords: // their headers and padding are not worth a closer look
+		return q.BodyLength < 0 || q.BodyLength > int64(behind)
+	}
+	return true
 }
 
 // take begins to take in a body, or declines the request. It reports false when its client is

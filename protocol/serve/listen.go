@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gobridge/protocol/trust"
 )
 
 // A Listener is a socket that clients connect to.
@@ -22,9 +24,10 @@ type Listener struct {
 	url      string // for people
 	path     string // of a unix socket
 	file     unix.Stat_t
-	backlog  int  // connections that wait to be accepted
-	wildcard bool // any address of the machine: which one, its connections say
-	here     bool // only this machine can reach it
+	backlog  int        // connections that wait to be accepted
+	wildcard bool       // any address of the machine: which one, its connections say
+	here     bool       // only this machine can reach it
+	gateways trust.List // which peers are web servers that may speak its protocol
 
 	serverName, serverPort string // for connections, unless wildcard
 }
@@ -36,8 +39,8 @@ const DefaultBacklog = 2048
 const resolveTime = 5 * time.Second
 
 // Listen opens the socket that bind names: HOST:PORT, [IPv6]:PORT, :PORT (all addresses)
-// or unix:PATH. Port 0 is any free port. HTTP/1.1 is spoken there, or the uwsgi protocol if
-// uwsgi: stands before it. Errors say what to do.
+// or unix:PATH. Port 0 is any free port. HTTP/1.1 is spoken there, or a web server's protocol
+// (Protocols) if its name and a colon stand before it. Errors say what to do.
 func Listen(bind string) (*Listener, error) {
 	in, address := dialectOf(bind)
 	l, err := listen(address)
@@ -48,7 +51,7 @@ func Listen(bind string) (*Listener, error) {
 	switch {
 	case l.path == "":
 		l.url = in.name + "://" + l.url
-	case in.single:
+	case in.gateway != nil:
 		l.url = in.name + ":" + l.url
 	}
 	return l, nil

@@ -58,7 +58,7 @@ type Settings struct {
 	ProxyVersions proxyproto.Versions // which announcements are awaited
 	ProxyFrom     trust.List          // and from which peers
 
-	GatewayFrom trust.List // which peers may speak the uwsgi protocol
+	GatewayFrom map[string]trust.List // which peers may speak a web server's protocol, by its name: see Protocols
 
 	AccessLog io.Writer // nil: none
 	Log       zerolog.Logger

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gobridge/bridge"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/http1"
 )
 
@@ -34,6 +35,14 @@ func (a *refusal) page(asJSON bool) (body []byte, kind string) {
 	return append(body, '\n'), jsonPage
 }
 
+// appendWhole adds the body of an answer that the front gives itself.
+func (w *work) appendWhole(out, body []byte) []byte {
+	if w.id != 0 {
+		return fastcgi.AppendStdout(out, w.id, body)
+	}
+	return append(out, body...)
+}
+
 func (c *conn) appendRefusal(a *refusal) {
 	w := c.work
 	w.refused = a.close
@@ -50,7 +59,10 @@ func (c *conn) appendRefusal(a *refusal) {
 	h := bridge.ResponseHead{Status: a.status, BodyLength: int64(len(body)), Lines: append(lines, "\r\n"...)}
 	w.pending = c.appendHead(w.pending, &h)
 	if w.framing != http1.Empty {
-		w.pending = append(w.pending, body...)
+		w.pending = w.appendWhole(w.pending, body)
 		w.sent = int64(len(body))
+	}
+	if w.id != 0 {
+		w.pending = fastcgi.AppendEnd(w.pending, w.id)
 	}
 }

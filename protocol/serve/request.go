@@ -4,20 +4,24 @@ import (
 	"time"
 
 	"gobridge/bridge"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/scgi"
 	"gobridge/protocol/uwsgi"
 )
 
 // work is what a connection needs only while it has a request. Idle connections have
 // none: it goes from one to the other with its memory.
 type work struct {
-	x       Exchange
-	parser  http1.Parser
-	packets *uwsgi.Parser // nil: this work has had none
-	note    note
-	made    madeID
-	pending []byte      // of the answer: made, and not taken by the socket
-	origin  bridge.Peer // what proxies say of the request, if they are believed
+	x          Exchange
+	parser     http1.Parser
+	packets    *uwsgi.Parser // nil, as the next two: this work has had none
+	netstrings *scgi.Parser
+	records    *fastcgi.Parser
+	note       note
+	made       madeID
+	pending    []byte      // of the answer: made, and not taken by the socket
+	origin     bridge.Peer // what proxies say of the request, if they are believed
 	progress
 }
 
@@ -40,14 +44,17 @@ type progress struct {
 	chunks  http1.Chunked
 
 	// The answer.
-	minor    int  // of the request's HTTP/1.Minor
-	noBody   bool // the method is HEAD
-	asJSON   bool // the client would rather have an error as JSON
-	close    bool // the connection ends after this answer
-	over     bool // everything of the answer is made; what is not sent stands in pending
-	refused  bool // by the front, and the client may be sending on
-	cut      bool // it is not whole, and the client must see that
-	long     bool // the application sent more than it had announced
+	minor    int    // of the request's HTTP/1.Minor
+	id       uint16 // FastCGI's of the request, whose answer goes out in records; 0: it does not
+	cgi      bool   // it is CGI's form of an answer
+	aside    []byte // what is to go out behind the record that has begun
+	noBody   bool   // the method is HEAD
+	asJSON   bool   // the client would rather have an error as JSON
+	close    bool   // the connection ends after this answer
+	over     bool   // everything of the answer is made; what is not sent stands in pending
+	refused  bool   // by the front, and the client may be sending on
+	cut      bool   // it is not whole, and the client must see that
+	long     bool   // the application sent more than it had announced
 	headSent bool
 	framing  http1.Framing
 	due      int64     // bytes still to be sent: of the answer's length, when that is the framing
@@ -65,6 +72,7 @@ const (
 	bodyWhole   bodyState = iota // it has come, or there is none
 	bodyCounted                  // by its Content-Length
 	bodyChunked                  // by the last chunk
+	bodyRecords                  // by the last of FastCGI's records
 )
 
 // keepPending is how much memory for unsent bytes a work keeps for the next request.
@@ -98,11 +106,22 @@ func (c *conn) releaseWork() {
 	}
 	w.note.reset()
 	w.parser.Reset()
+	w.resetGateways()
+	w.progress = progress{}
+	r.works = append(r.works, w)
+}
+
+// resetGateways has the parsers of web servers' requests drop what they have found.
+func (w *work) resetGateways() {
 	if w.packets != nil {
 		w.packets.Reset()
 	}
-	w.progress = progress{}
-	r.works = append(r.works, w)
+	if w.netstrings != nil {
+		w.netstrings.Reset()
+	}
+	if w.records != nil {
+		w.records.Reset()
+	}
 }
 
 // useHead looks for a whole head in b and begins its request. It returns the bytes of
@@ -193,6 +212,8 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 // expectBody notes what follows the head.
 func (w *work) expectBody(q *bridge.Request) {
 	switch {
+	case w.id != 0 && q.BodyLength != 0:
+		w.body = bodyRecords
 	case q.BodyLength > 0:
 		w.body, w.left, w.expect = bodyCounted, q.BodyLength, q.Expect
 	case q.BodyLength < 0:

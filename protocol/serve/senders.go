@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"gobridge/protocol/fastcgi"
 )
 
 // The senders are the goroutines that wait for disks. There are few: when a disk hangs,
@@ -90,7 +92,14 @@ func (r *reactor) handBack(t diskJob) {
 func (t *transfer) work() {
 	t.sent, t.result, t.errno = 0, partSent, 0
 	for t.left > 0 && t.sent < transferPart && t.result == partSent {
-		t.sendSome(int(min(t.left, transferPart-t.sent)))
+		n := min(t.left, transferPart-t.sent)
+		if t.record.id != 0 {
+			if t.result = t.record.open(t.socket, t.left); t.result != partSent {
+				break
+			}
+			n = min(n, int64(t.record.left))
+		}
+		t.sendSome(int(n))
 	}
 	if t.left == 0 {
 		unix.Close(t.file)
@@ -122,6 +131,37 @@ func (t *transfer) sendSome(n int) {
 	t.offset += int64(sent)
 	t.left -= int64(sent)
 	t.sent += int64(sent)
+	if t.record.id != 0 {
+		t.record.left -= sent
+	}
+}
+
+// A record is one of FastCGI's in which a piece of a file is sent.
+type record struct {
+	id     uint16 // of the request; 0: files are sent as they are
+	left   int    // bytes of the file that it has still to bring
+	header []byte // what of its header is not sent
+	memory [fastcgi.HeaderSize]byte
+}
+
+// open begins a record if none has begun, for a file of which so many bytes are left, and sends its
+// header.
+func (r *record) open(socket int, left int64) transferResult {
+	if r.left == 0 {
+		r.left = int(min(left, fastcgi.MaxContent))
+		r.header = fastcgi.AppendStdoutHeader(r.memory[:0], r.id, r.left)
+	}
+	for len(r.header) > 0 {
+		n, errno := send(socket, r.header)
+		switch {
+		case errno == unix.EAGAIN:
+			return socketFull
+		case errno != 0:
+			return clientGone
+		}
+		r.header = r.header[n:]
+	}
+	return partSent
 }
 
 // ofFile tells errors of reading a file from those of a socket.

@@ -81,7 +81,9 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 		s.discard()
 		return nil, fmt.Errorf("watch the listeners: %w", err)
 	}
-	s.acceptor.gateways = s.settings.GatewayFrom.Peer
+	for _, l := range listeners {
+		l.gateways = settings.GatewayFrom[l.dialect.name]
+	}
 	s.acceptor.addresses = addresses{limit: settings.PerAddress, exempt: s.settings.proxies, counts: map[netip.Addr]*addressCount{}}
 	return s, nil
 }

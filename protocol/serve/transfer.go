@@ -23,6 +23,7 @@ type transfer struct {
 
 	// A sender's while it is away.
 	offset, left int64
+	record       record
 	copies       bool // the file's system has no sendfile
 	sent         int64
 	result       transferResult
@@ -65,7 +66,7 @@ func (c *conn) appendFile(out []byte, f bridge.File) []byte {
 		closeFile(f.FD)
 		return out
 	}
-	w.transfer = &transfer{reactor: c.r, conn: c, socket: c.fd, file: f.FD, offset: f.Offset, left: f.Length}
+	w.transfer = &transfer{reactor: c.r, conn: c, socket: c.fd, file: f.FD, offset: f.Offset, left: f.Length, record: record{id: w.id}}
 	return out
 }
 

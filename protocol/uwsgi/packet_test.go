@@ -2,17 +2,13 @@ package uwsgi
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 
-	"gobridge/bridge"
-	"gobridge/protocol/http1"
+	"gobridge/protocol/cgi/cgitest"
 )
-
-var local = bridge.Peer{ServerName: "here", ServerPort: "3031", Scheme: "http", Socket: "/run/s"}
 
 // packet makes a packet of "NAME=value" texts.
 func packet(modifier byte, variables ...string) string {
@@ -32,45 +28,24 @@ func header(modifier byte, size int) string {
 	return string([]byte{modifier, byte(size), byte(size >> 8), 0})
 }
 
+func newParser() *Parser {
+	p := NewParser()
+	p.Local = &cgitest.Local
+	return p
+}
+
 // parse parses a copy, for the parser changes what it is given.
 func parse(text string) (*Parser, int, error) {
-	p := &Parser{Local: &local}
+	p := newParser()
 	n, err := p.Parse([]byte(text))
 	return p, n, err
 }
 
-// describe is everything that a request says, in one line.
-func describe(p *Parser) string {
-	q, g := &p.Request, p.Request.Gateway
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s path %s query %s at %s:%s %s %d", q.Method, q.Target, q.Path, q.Query, g.Script, g.Info, g.Protocol, q.BodyLength)
-	fmt.Fprintf(&b, " from %s%s:%s to %s:%s %s%s", q.Peer.RemoteAddr, g.RemoteAddr, q.Peer.RemotePort, q.Peer.ServerName, q.Peer.ServerPort, q.Peer.Scheme, q.Peer.Socket)
-	for _, f := range q.Fields {
-		fmt.Fprintf(&b, " %s: %s", f.Name, f.Value)
-	}
-	for _, f := range g.Variables {
-		fmt.Fprintf(&b, " %s=%s", f.Name, f.Value)
-	}
-	return b.String()
-}
-
-// usual is what nginx sends with its uwsgi_params.
-var usual = []string{
-	"QUERY_STRING=a=%20b", "REQUEST_METHOD=POST", "CONTENT_TYPE=text/x", "CONTENT_LENGTH=3", "REQUEST_URI=/caf%C3%A9%2fx?a=%20b",
-	"PATH_INFO=/caf\xc3\xa9/x", "DOCUMENT_ROOT=/srv", "SERVER_PROTOCOL=HTTP/2.0", "REQUEST_SCHEME=https", "HTTPS=on",
-	"REMOTE_ADDR=192.0.2.7", "REMOTE_PORT=5000", "SERVER_PORT=443", "SERVER_NAME=example.org",
-	"HTTP_HOST=example.org", "HTTP_X_FORWARDED_FOR=10.0.0.1", "HTTP_CONTENT_LENGTH=3", "HTTP_CONTENT_TYPE=text/x",
-}
-
-const usualRequest = "POST /caf%C3%A9%2fx?a=%20b path /caf%C3%A9%2fx query a=%20b at :/caf\xc3\xa9/x HTTP/2.0 3 from 192.0.2.7:5000 to example.org:443 https" +
-	" HOST: example.org X-FORWARDED-FOR: 10.0.0.1 Content-Type: text/x Content-Length: 3" +
-	" DOCUMENT_ROOT=/srv REQUEST_SCHEME=https HTTP_CONTENT_LENGTH=3 HTTP_CONTENT_TYPE=text/x"
-
 func TestPacket(t *testing.T) {
-	text := packet(0, usual...)
+	text := packet(0, cgitest.Usual...)
 	p, n, err := parse(text + "abc")
-	if err != nil || n != len(text) || describe(p) != usualRequest {
-		t.Fatalf("%d of %d bytes, %v:\n%s, want\n%s", n, len(text), err, describe(p), usualRequest)
+	if err != nil || n != len(text) || cgitest.Describe(&p.Head) != cgitest.UsualRequest {
+		t.Fatalf("%d of %d bytes, %v:\n%s, want\n%s", n, len(text), err, cgitest.Describe(&p.Head), cgitest.UsualRequest)
 	}
 	if !p.Forwarded || p.HeadMethod || p.WantsJSON || p.Sparse || p.NamesCode || p.Reserved || p.ClientUnix || p.Client != netip.MustParseAddr("192.0.2.7") {
 		t.Fatalf("what is said of the request: %+v", p)
@@ -80,33 +55,22 @@ func TestPacket(t *testing.T) {
 // However it comes, a packet is taken when its last byte is there, and not before; so is what
 // is wrong with it.
 func TestPacketInPieces(t *testing.T) {
-	for _, text := range []string{packet(0, usual...), packet(100), packet(0), packet(0, "REQUEST_METHOD=G T")} {
-		_, size, whole := parse(text)
-		p := &Parser{Local: &local}
-		for n := range len(text) {
-			got, err := p.Parse([]byte(text[:n]))
-			if got != 0 || err != nil {
-				t.Fatalf("%d of %d bytes of %.40q: %d, %v", n, len(text), text, got, err)
-			}
-		}
-		if got, err := p.Parse([]byte(text + "more")); got != size || fmt.Sprint(err) != fmt.Sprint(whole) {
-			t.Fatalf("%.40q: %d, %v; want %d, %v", text, got, err, size, whole)
-		}
+	for _, text := range []string{packet(0, cgitest.Usual...), packet(100), packet(0), packet(0, "REQUEST_METHOD=G T")} {
+		cgitest.CheckPieces(t, text, "more", func() func([]byte) (int, error) { return newParser().Parse })
 	}
 }
 
 // One parser is used for one request after the other, and of none anything stays.
 func TestPacketsInTurn(t *testing.T) {
-	used := &Parser{Local: &local}
-	for _, variables := range [][]string{usual, {}, {"HTTP_ACCEPT=application/json", "REMOTE_ADDR=unix:", "UWSGI_FILE=/x", "wsgi.x=1"}, usual, {"REMOTE_ADDR=192.0.2.7"}} {
+	used := newParser()
+	for _, variables := range [][]string{cgitest.Usual, {}, {"HTTP_ACCEPT=application/json", "REMOTE_ADDR=unix:", "UWSGI_FILE=/x", "wsgi.x=1"}, cgitest.Usual, {"REMOTE_ADDR=192.0.2.7"}} {
 		text := packet(0, variables...)
 		fresh, _, _ := parse(text)
-		if n, err := used.Parse([]byte(text)); n != len(text) || err != nil || describe(used) != describe(fresh) {
-			t.Fatalf("%v: %v\n%s, want\n%s", variables, err, describe(used), describe(fresh))
+		if n, err := used.Parse([]byte(text)); n != len(text) || err != nil || cgitest.Describe(&used.Head) != cgitest.Describe(&fresh.Head) {
+			t.Fatalf("%v: %v\n%s, want\n%s", variables, err, cgitest.Describe(&used.Head), cgitest.Describe(&fresh.Head))
 		}
-		if used.Forwarded != fresh.Forwarded || used.WantsJSON != fresh.WantsJSON || used.Sparse != fresh.Sparse || used.NamesCode != fresh.NamesCode ||
-			used.Reserved != fresh.Reserved || used.ClientUnix != fresh.ClientUnix || used.Client != fresh.Client {
-			t.Fatalf("%v: %+v, want %+v", variables, used, fresh)
+		if got, want := cgitest.Remarks(&used.Head), cgitest.Remarks(&fresh.Head); got != want {
+			t.Fatalf("%v: %s, want %s", variables, got, want)
 		}
 	}
 }
@@ -161,9 +125,7 @@ func TestRefused(t *testing.T) {
 		{"a space", packet(0, "REQUEST_URI=/a b"), 400, "has the byte 0x20"},
 	} {
 		_, n, err := parse(c.text)
-		if e := (*http1.Error)(nil); n != 0 || !errors.As(err, &e) || e.Status != c.status || !strings.Contains(e.Reason, c.want) {
-			t.Errorf("%s: %d, %v, want %d with %q", c.name, n, err, c.status, c.want)
-		}
+		cgitest.CheckRefused(t, c.name, n, err, c.status, c.want)
 	}
 }
 

@@ -21,9 +21,8 @@ import (
 	"gobridge/tests/server"
 )
 
-// nginxConfig passes everything to one gobridge on a unix socket, in the two ways in which
-// nginx can deal with uploads. It listens on sockets too: no port can be taken meanwhile.
-const nginxConfig = `
+// nginxBase begins every configuration, for a folder.
+const nginxBase = `
 daemon off;
 worker_processes 1;
 pid %[1]s/nginx.pid;
@@ -37,7 +36,11 @@ http {
 	fastcgi_temp_path %[1]s/fastcgi;
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
-	proxy_http_version 1.1;
+`
+
+// nginxConfig passes everything to one gobridge on a unix socket, in the two ways in which
+// nginx can deal with uploads. It listens on sockets too: no port can be taken meanwhile.
+const nginxConfig = nginxBase + `	proxy_http_version 1.1;
 	proxy_set_header Connection "";
 	proxy_set_header Host $http_host;
 	proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;

@@ -23,21 +23,7 @@ import (
 
 // uwsgiConfig passes requests on by the uwsgi protocol, in several ways, and tries nothing twice.
 // What a test says of its client in X-Test-Client is taken for its address.
-const uwsgiConfig = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_max_body_size 100m;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	include /etc/nginx/uwsgi_params;
+const uwsgiConfig = nginxBase + `	include /etc/nginx/uwsgi_params;
 	uwsgi_next_upstream off;
 	set_real_ip_from unix:;
 	real_ip_header X-Test-Client;

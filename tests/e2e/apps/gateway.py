@@ -1,8 +1,9 @@
-"""What web servers pass on by the uwsgi protocol, and how requests end."""
+"""What web servers pass on by protocols of their own, and how requests end."""
 
 import hashlib
 import json
 import os
+import threading
 
 
 def environ_of(environ):
@@ -36,9 +37,45 @@ def endless(environ):
             notes.write(f"gone-{environ['QUERY_STRING']} yes\n")
 
 
-PAGES = {"/unread": unread, "/body": body, "/early": early, "/endless": endless}
+def echo(environ):
+    """Send the body back as it comes, without a length."""
+    return iter(lambda: environ["wsgi.input"].read(50000), b"")
+
+
+def chunks(environ):
+    """Send without a length."""
+    return (str(i).encode() for i in range(20000))
+
+
+let_go = threading.Event()
+
+
+def held(environ):
+    """Send something, and the rest when somebody else has asked for /go."""
+    let_go.clear()
+    yield b"first"
+    let_go.wait(60)
+    yield b" last"
+
+
+def go(environ):
+    let_go.set()
+    return [b"go"]
+
+
+PAGES = {
+    "/unread": unread, "/body": body, "/early": early, "/endless": endless, "/echo": echo, "/chunks": chunks,
+    "/held": held, "/go": go, "/moved": lambda environ: [b"moved"], "/none": lambda environ: [],
+    "/counted": lambda environ: [b"x" * 1000000], "/file": lambda environ: environ["wsgi.file_wrapper"](open(__file__, "rb")),
+}
+STATUSES = {"/moved": "303 See Other", "/none": "204 No Content"}
+HEADERS = {
+    "/moved": [("Location", "/elsewhere"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2; Path=/"), ("X-Own", "caf\xe9")],
+    "/held": [("X-Accel-Buffering", "no")],
+}
 
 
 def application(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return PAGES.get(environ["PATH_INFO"], environ_of)(environ)
+    path = environ["PATH_INFO"]
+    start_response(STATUSES.get(path, "200 OK"), [("Content-Type", "text/plain"), *HEADERS.get(path, [])])
+    return PAGES.get(path, environ_of)(environ)

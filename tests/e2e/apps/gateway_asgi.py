@@ -1,4 +1,4 @@
-"""What an ASGI application sees of a request that a web server passed on by the uwsgi protocol."""
+"""What an ASGI application sees of a request that a web server passed on by a protocol of its own."""
 
 import json
 

@@ -1,4 +1,4 @@
-package uwsgi
+package cgi
 
 import (
 	"bytes"
@@ -14,51 +14,40 @@ type sent struct {
 	remoteAddr, remotePort, name, port         []byte
 	scheme, https, requestScheme               []byte
 	kind, length                               []byte // CONTENT_TYPE, CONTENT_LENGTH
+	document                                   []byte // DOCUMENT_URI, nginx's name for the decoded path
 	host                                       int    // the place of Host among the fields, from 1; 0: there is none
 }
 
-// variables takes the packet's variables apart.
-func (p *Parser) variables(b []byte) error {
-	for count := 1; len(b) > 0; count++ {
-		name, value, rest, err := next(b, count)
-		if err != nil {
-			return err
-		}
-		b = rest
-		if err := p.variable(name, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// variable puts one where it belongs.
-func (p *Parser) variable(name, value []byte) error {
+// Add takes a variable, and changes its bytes. Of one that comes several times the last value
+// counts; header fields are all kept.
+func (h *Head) Add(name, value []byte) error {
 	if suffix, ok := bytes.CutPrefix(name, httpPrefix); ok && isField(suffix) {
-		if p.field(suffix, value) {
+		if h.field(suffix, value) {
 			return nil
 		}
 	}
-	if place := p.sent.place(name); place != nil {
-		if place == &p.sent.length && len(*place) > 0 && len(value) > 0 && !bytes.Equal(*place, value) {
-			return bad("CONTENT_LENGTH is there twice, with different values")
+	if place := h.sent.place(name); place != nil {
+		if place == &h.sent.length && len(*place) > 0 && len(value) > 0 && !bytes.Equal(*place, value) {
+			return Malformed("CONTENT_LENGTH is there twice, with different values")
 		}
 		*place = value
 		return nil
 	}
 	switch {
 	case bytes.HasPrefix(name, ownPrefix), bytes.HasPrefix(name, gobridgePrefix):
-		p.Reserved = true
+		h.Reserved = true
 		return nil
 	case bytes.HasPrefix(name, uwsgiPrefix):
-		p.NamesCode = p.NamesCode || namesCode(name)
+		h.NamesCode = h.NamesCode || namesCode(name)
 		if string(name) == "UWSGI_SCHEME" {
-			p.sent.scheme = value
+			h.sent.scheme = value
 		}
 	case string(name) == "REQUEST_SCHEME":
-		p.sent.requestScheme = value
+		h.sent.requestScheme = value
+	case string(name) == "DOCUMENT_URI":
+		h.sent.document = value
 	}
-	p.add(name, value)
+	h.add(name, value)
 	return nil
 }
 
@@ -67,15 +56,15 @@ func (p *Parser) variable(name, value []byte) error {
 const fewVariables = 64
 
 // add takes a variable of the site's. A name has one place, and its last value.
-func (p *Parser) add(name, value []byte) {
-	all := p.gateway.Variables
+func (h *Head) add(name, value []byte) {
+	all := h.gateway.Variables
 	switch {
-	case p.places != nil:
-		if at, ok := p.places[string(name)]; ok {
+	case h.places != nil:
+		if at, ok := h.places[string(name)]; ok {
 			all[at].Value = value
 			return
 		}
-		p.places[string(name)] = len(all)
+		h.places[string(name)] = len(all)
 	default:
 		for i := range all {
 			if bytes.Equal(all[i].Name, name) {
@@ -85,10 +74,10 @@ func (p *Parser) add(name, value []byte) {
 		}
 	}
 	all = append(all, bridge.Field{Name: name, Value: value})
-	if p.gateway.Variables = all; len(all) == fewVariables {
-		p.places = make(map[string]int, 4*fewVariables)
+	if h.gateway.Variables = all; len(all) == fewVariables {
+		h.places = make(map[string]int, 4*fewVariables)
 		for i := range all {
-			p.places[string(all[i].Name)] = i
+			h.places[string(all[i].Name)] = i
 		}
 	}
 }
@@ -147,20 +136,20 @@ func isField(suffix []byte) bool {
 
 // field takes a header field, its name as after HTTP_. It reports false for one that stays a
 // variable: the length of a body that is not there must not become the body's.
-func (p *Parser) field(name, value []byte) bool {
+func (h *Head) field(name, value []byte) bool {
 	switch string(name) {
 	case "CONTENT_TYPE", "CONTENT_LENGTH":
 		return false
 	case "TRANSFER_ENCODING": // the web server has taken the coding off
 		return true
 	case "HOST": // by a site's own uwsgi_param, beside the one that its server adds
-		if at := p.sent.host; at > 0 {
-			p.Request.Fields[at-1].Value = value
+		if at := h.sent.host; at > 0 {
+			h.Request.Fields[at-1].Value = value
 			return true
 		}
-		p.sent.host = len(p.Request.Fields) + 1
+		h.sent.host = len(h.Request.Fields) + 1
 	case "ACCEPT":
-		p.WantsJSON = p.WantsJSON || http1.PrefersJSON(value)
+		h.WantsJSON = h.WantsJSON || http1.PrefersJSON(value)
 	}
 	for i, c := range name {
 		if c == '_' {
@@ -168,9 +157,9 @@ func (p *Parser) field(name, value []byte) bool {
 		}
 	}
 	if c := name[0]; c == 'X' || c == 'F' {
-		p.Forwarded = p.Forwarded || http1.Forwarding(name)
+		h.Forwarded = h.Forwarded || http1.Forwarding(name)
 	}
-	p.Request.Fields = append(p.Request.Fields, bridge.Field{Name: name, Value: value})
+	h.Request.Fields = append(h.Request.Fields, bridge.Field{Name: name, Value: value})
 	return true
 }
 
