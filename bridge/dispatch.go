@@ -219,6 +219,17 @@ func (s *slot) unread() int {
 	return int(atomic.LoadUint32(&w.Put) - atomic.LoadUint32(&w.Taken))
 }
 
+// queued is the number of streams that the worker has not begun. It looks at each, so it is not
+// for where requests are dealt out.
+func (s *slot) queued() (n int) {
+	for r := s.first; r != nil; r = r.next {
+		if r.state() == pyhost.StateQueued {
+			n++
+		}
+	}
+	return n
+}
+
 func (d *dispatch) mostUnread() (full *slot, unread int) {
 	for _, s := range d.gen.slots {
 		if n := s.unread(); n > unread {

@@ -36,6 +36,7 @@ type WorkerStatus struct {
 	State    string    // starting, ready, draining; expired: a request ran past its time limit; waiting: a crash loop holds the next one up; leaving: another one has its place
 	Since    time.Time // of ready, or of the last death
 	Running  int       // requests that it has
+	Queued   int       // and of those, which it has not begun
 	Finished uint64    // by this worker
 	Deaths   int       // of workers of this number
 	Renewals int       // of workers of this number
@@ -86,7 +87,7 @@ func (g *generation) workerStatus(s *slot) WorkerStatus {
 	out := WorkerStatus{Slot: s.number, State: string(starting), Since: s.since, Deaths: s.deaths, Renewals: s.renewals, Renewing: s.renewing}
 	d := &g.bridge.dispatch
 	d.mu.Lock()
-	out.Running, out.Finished = s.inflight, s.finished
+	out.Running, out.Queued, out.Finished = s.inflight, s.queued(), s.finished
 	expired := s.expired
 	d.mu.Unlock()
 	w := g.workers[s]

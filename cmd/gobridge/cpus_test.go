@@ -36,20 +36,7 @@ func TestCgroupQuota(t *testing.T) {
 		{"a space in the path", "1 2 0:3 /a\\040b /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/a b/c\n", map[string]string{"c/cpu.max": "100000 100000\n"}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			root := t.TempDir()
-			files := map[string]string{"proc/self/mountinfo": c.mounts, "proc/self/cgroup": c.group}
-			for name, text := range c.files {
-				files["sys/fs/cgroup/"+name] = text
-			}
-			for name, text := range files {
-				file := filepath.Join(root, name)
-				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			root := cgroupTree(t, c.mounts, c.group, c.files)
 			if got := cgroupQuota(root); got != c.want {
 				t.Errorf("quota %v, want %v", got, c.want)
 			}
@@ -60,5 +47,52 @@ func TestCgroupQuota(t *testing.T) {
 func TestAllowedCPUsIsPossible(t *testing.T) {
 	if n := allowedCPUs(); n < 1 || n > 1<<16 {
 		t.Errorf("%d CPUs", n)
+	}
+}
+
+// cgroupTree is a root folder with these mounts, this process in that cgroup, and these files
+// of cgroups.
+func cgroupTree(t *testing.T, mounts, group string, cgroups map[string]string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	files := map[string]string{"proc/self/mountinfo": mounts, "proc/self/cgroup": group}
+	for name, text := range cgroups {
+		files["sys/fs/cgroup/"+name] = text
+	}
+	for name, text := range files {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestMemoryBudget(t *testing.T) {
+	const memoryV1 = "30 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	for _, c := range []struct {
+		name          string
+		mounts, group string
+		files         map[string]string
+		limit, budget int64
+	}{
+		{"no cgroups", "", "", nil, 0, 512 << 20},
+		{"version 2, none", mountV2, "0::/a\n", map[string]string{"a/memory.max": "max\n"}, 0, 512 << 20},
+		{"version 2", mountV2, "0::/a\n", map[string]string{"a/memory.max": "1073741824\n"}, 1 << 30, 256 << 20},
+		{"version 2, the parent's", mountV2, "0::/a/b\n", map[string]string{"a/memory.max": "536870912\n", "a/b/memory.max": "max\n"}, 512 << 20, 128 << 20},
+		{"version 2, in a namespace", mountV2, "0::/\n", map[string]string{"memory.max": "268435456\n"}, 256 << 20, 64 << 20},
+		{"version 2, very little", mountV2, "0::/\n", map[string]string{"memory.max": "33554432\n"}, 32 << 20, 16 << 20},
+		{"version 2, very much", mountV2, "0::/\n", map[string]string{"memory.max": "17179869184\n"}, 16 << 30, 512 << 20},
+		{"version 1", memoryV1, "5:memory:/x\n", map[string]string{"memory/x/memory.limit_in_bytes": "1073741824\n"}, 1 << 30, 256 << 20},
+		{"version 1, none", memoryV1, "5:memory:/\n", map[string]string{"memory/memory.limit_in_bytes": "9223372036854771712\n"}, 0, 512 << 20},
+		{"another controller's", mountV1, "4:cpu,cpuacct:/\n", map[string]string{"cpu,cpuacct/memory.limit_in_bytes": "1073741824\n"}, 0, 512 << 20},
+	} {
+		limit := cgroupMemory(cgroupTree(t, c.mounts, c.group, c.files))
+		if budget := autoBudget(limit); limit != c.limit || budget != c.budget {
+			t.Errorf("%s: the limit is %d and the budget %d, want %d and %d", c.name, limit, budget, c.limit, c.budget)
+		}
 	}
 }

@@ -28,7 +28,7 @@ var ofOthers = []string{"benchmarks.md", "benchmarks-asgi.md", "benchmarks-asgi-
 // TestDocumentedOptionsExist wants every option that a page names to be there.
 func TestDocumentedOptionsExist(t *testing.T) {
 	known := []string{"help", "version", "json"} // of commands, beside their tables
-	for _, rows := range [][]setting{table, reloadTable} {
+	for _, rows := range [][]setting{table, reloadTable, statusTable} {
 		for _, row := range rows {
 			known = append(known, row.name)
 		}
@@ -120,7 +120,7 @@ func take(args []string) error {
 	app := newApp()
 	for _, c := range app.Commands {
 		c.Action = func(c *cli.Context) error {
-			rows := map[string][]setting{"run": table, "reload": reloadTable, "status": askTable}[c.Command.Name]
+			rows := map[string][]setting{"run": table, "reload": reloadTable, "status": statusTable}[c.Command.Name]
 			if _, err := readTable(rows, fromContext(c)); err != nil {
 				return err
 			}

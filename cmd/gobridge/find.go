@@ -30,9 +30,9 @@ type wanted struct {
 	application string // "": the only one in the folder
 }
 
-// wantedBy reads what a command was told of the server.
-func wantedBy(c *cli.Context) (*wanted, *settings, error) {
-	s, err := readTable(reloadTable, fromContext(c))
+// wantedBy reads what a command was told of the server, and its own settings of those rows.
+func wantedBy(c *cli.Context, rows []setting) (*wanted, *settings, error) {
+	s, err := readTable(rows, fromContext(c))
 	if err != nil {
 		return nil, nil, err
 	}

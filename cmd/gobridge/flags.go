@@ -122,7 +122,7 @@ func takesNext(arg string) bool {
 
 // settingNamed is the setting of that name, or with that letter; nil if there is none.
 func settingNamed(name string) *setting {
-	for _, rows := range [][]setting{table, reloadTable} {
+	for _, rows := range [][]setting{table, reloadTable, statusTable} {
 		for i, s := range rows {
 			if name == s.name || name == s.short && s.short != "" {
 				return &rows[i]

@@ -56,7 +56,7 @@ func newApp() *cli.App {
 				Usage:        "print what a running server does",
 				ArgsUsage:    "[MODULE:ATTRIBUTE]",
 				Description:  "The server is found like reload's. The exit code is 0 while it serves and its last reload went well.",
-				Flags:        append(cliFlags(askTable), &cli.BoolFlag{Name: "json", Usage: "--json\tprint it as JSON"}),
+				Flags:        append(cliFlags(statusTable), &cli.BoolFlag{Name: "json", Usage: "--json\tprint it as JSON"}),
 				OnUsageError: explainFlag,
 				Action:       statusCommand,
 			},

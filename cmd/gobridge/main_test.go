@@ -66,6 +66,7 @@ func TestMistakes(t *testing.T) {
 		{"reload --workers 2", "--workers is no option"},
 		{"reload --control off", "with --control off"},
 		{"status --timeout 1", "--timeout is no option"},
+		{"status --stuck-after soon", "--stuck-after soon: must be a time"},
 		{"status --chdir /no/such/folder", "--chdir /no/such/folder"},
 	} {
 		app := newApp()

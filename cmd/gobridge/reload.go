@@ -14,7 +14,7 @@ import (
 
 // reloadCommand is gobridge reload: it has the server reload, and waits.
 func reloadCommand(c *cli.Context) error {
-	w, s, err := wantedBy(c)
+	w, s, err := wantedBy(c, reloadTable)
 	if err != nil {
 		return err
 	}

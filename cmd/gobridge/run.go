@@ -208,7 +208,7 @@ const slowStart = 10 * time.Second
 // wait: nothing is being served that would have to be finished.
 func (v *service) startBridge() (started bool, err error) {
 	s := v.settings
-	s.resolve(allowedCPUs())
+	s.resolve(allowedCPUs(), cgroupMemory("/"))
 	// Reactors rarely block; the rest of the runtime needs CPUs beside them.
 	runtime.GOMAXPROCS(s.reactors + max(2, runtime.NumCPU()))
 	_, streams := s.shareMemory()
@@ -251,8 +251,12 @@ func (s *settings) renewal() bridge.Renewal {
 	}
 }
 
-// resolve puts numbers in the place of "auto".
-func (s *settings) resolve(cpus int) {
+// resolve puts numbers in the place of "auto", for so many CPUs and so much memory (0: there is
+// no limit).
+func (s *settings) resolve(cpus int, memory int64) {
+	if s.memory == 0 {
+		s.memory = autoBudget(memory)
+	}
 	if s.workers == 0 {
 		s.workers = min(cpus, bridge.MaxWorkers)
 	}

@@ -35,7 +35,7 @@ type settings struct {
 	body                                 int64
 	connections                          int
 	perAddress, concurrency, backlog     int
-	buffer, memory                       int64
+	buffer, memory                       int64 // memory 0: auto
 	spoolDir                             string
 	bodyRate, sendRate                   int64
 
@@ -65,7 +65,8 @@ type settings struct {
 	control string // path of its socket, controlOff, or "" for the private folder's
 	touches []string
 
-	wait time.Duration // of reload, for its outcome
+	wait       time.Duration // of reload, for its outcome
+	stuckAfter time.Duration // of status; 0: it does not look for that
 }
 
 // setting is one row of the table.
@@ -126,7 +127,7 @@ var table = []setting{
 		func(s *settings) any { return &s.buffer }},
 	{"spool-dir", "", "", text("DIR"), "folder for the bodies that are too long for memory; default: TMPDIR, else /var/tmp, else /tmp",
 		func(s *settings) any { return &s.spoolDir }},
-	{"memory-budget", "", "512M", size(16<<20, 1<<40), "memory for what clients have sent or are sent: one half for parts of heads and for bodies, the other for what workers have",
+	{"memory-budget", "", "auto", size(leastBudget, 1<<40).orAuto(), "memory for what clients have sent or are sent: one half for parts of heads and for bodies, the other for what workers have; auto: 512M, or a quarter of the memory that the cgroup allows if that is less",
 		func(s *settings) any { return &s.memory }},
 	{"limit-connections", "", "10000", number(1, 1<<20), "most client connections at once; more wait to be accepted",
 		func(s *settings) any { return &s.connections }},
@@ -231,6 +232,11 @@ var askTable = []setting{
 var reloadTable = append(askTable[:len(askTable):len(askTable)], setting{
 	"timeout", "", "off", span.orOff(), "how long to wait for the outcome; the reload goes on all the same",
 	func(s *settings) any { return &s.wait }})
+
+// statusTable is askTable with what status takes beside it.
+var statusTable = append(askTable[:len(askTable):len(askTable)], setting{
+	"stuck-after", "", "off", span.orOff(), "while requests wait, look for so long whether a worker begins one; when none does, exit with 8",
+	func(s *settings) any { return &s.stuckAfter }})
 
 // variable is the environment variable of a setting: GOBRIDGE_LOG_LEVEL.
 func (s *setting) variable() string {

@@ -47,7 +47,7 @@ func TestEverySettingHasItsOwnField(t *testing.T) {
 			t.Errorf("%s is not described", row.name)
 		}
 	}
-	if n := reflect.TypeFor[settings]().NumField() - 2; n != len(table) { // all but the application, which is an argument, and what only reload takes
+	if n := reflect.TypeFor[settings]().NumField() - 3; n != len(table) { // all but the application, which is an argument, and what only reload or status take
 		t.Errorf("%d fields and %d rows", n, len(table))
 	}
 }
@@ -60,6 +60,7 @@ func TestValues(t *testing.T) {
 	}{
 		{"workers", "auto", func(s *settings) any { return s.workers }, 0},
 		{"workers", "256", func(s *settings) any { return s.workers }, 256},
+		{"memory-budget", "auto", func(s *settings) any { return s.memory }, int64(0)},
 		{"limit-request-body", "off", func(s *settings) any { return s.body }, int64(0)},
 		{"limit-request-body", "10G", func(s *settings) any { return s.body }, int64(10) << 30},
 		{"limit-request-body", "1", func(s *settings) any { return s.body }, int64(1)},

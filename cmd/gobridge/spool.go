@@ -72,6 +72,20 @@ func limitGarbage(budget int64) {
 	}
 }
 
+const (
+	mostBudget  = 512 << 20 // of --memory-budget auto
+	leastBudget = 16 << 20
+)
+
+// autoBudget is the memory budget where a cgroup allows so much memory in all, 0 for no limit.
+// Most of it the workers need, who have the application.
+func autoBudget(limit int64) int64 {
+	if limit == 0 {
+		return mostBudget
+	}
+	return min(max(limit/4, leastBudget), mostBudget)
+}
+
 // leastHeap is so much that a small budget does not have the collector run all the time for what
 // is not in it: some KiB for each connection.
 const leastHeap = 64 << 20

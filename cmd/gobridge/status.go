@@ -66,6 +66,7 @@ type workerStatus struct {
 	State    string    `json:"state"`
 	Since    time.Time `json:"since"`
 	Running  int       `json:"running"`
+	Queued   int       `json:"queued"` // of those, which it has not begun
 	Finished uint64    `json:"finished"`
 	Deaths   int       `json:"deaths"`
 	Renewals int       `json:"renewals"`
@@ -81,7 +82,7 @@ type reloadFailure struct {
 
 // statusCommand is gobridge status.
 func statusCommand(c *cli.Context) error {
-	w, _, err := wantedBy(c)
+	w, settings, err := wantedBy(c, statusTable)
 	if err != nil {
 		return err
 	}
@@ -91,15 +92,14 @@ func statusCommand(c *cli.Context) error {
 	}
 	s := found.status
 	if s == nil {
-		a, err := ask(found.path, "status", statusTime, nil)
-		if e, ok := errors.AsType[*exitError](err); ok && e.code == exitNotYet {
-			err = &exitError{exitNoServer, e.err}
-		}
-		if err != nil {
+		if s, err = found.ask(); err != nil {
 			return err
 		}
-		if s = a.Status; s == nil {
-			return &exitError{a.Code, errors.New(a.Text)}
+	}
+	var stuck error
+	if settings.stuckAfter > 0 {
+		if s, stuck, err = watch(s, settings.stuckAfter, found.ask); err != nil {
+			return err
 		}
 	}
 	if c.Bool("json") {
@@ -109,7 +109,19 @@ func statusCommand(c *cli.Context) error {
 	} else {
 		err = s.print(c.App.Writer, time.Now())
 	}
-	return errors.Join(err, s.unwell())
+	return errors.Join(err, s.unwell(), stuck)
+}
+
+// ask has the server say how it is.
+func (s *server) ask() (*serverStatus, error) {
+	a, err := ask(s.path, "status", statusTime, nil)
+	if e, ok := errors.AsType[*exitError](err); ok && e.code == exitNotYet {
+		err = &exitError{exitNoServer, e.err}
+	}
+	if err == nil && a.Status == nil {
+		err = &exitError{a.Code, errors.New(a.Text)}
+	}
+	return a.Status, err
 }
 
 // unwell says why the server is not as it should be. What it is doing was printed already.
@@ -214,7 +226,7 @@ func (s *serverStatus) take(b bridge.Status) {
 	for _, g := range b.Generations {
 		one := generationStatus{Number: g.Number, State: g.State, Since: g.Since, Preload: preloadStatus{g.Preload.State, g.Preload.Pid, g.Preload.Reason}}
 		for _, w := range g.Workers {
-			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory})
+			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Queued, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory})
 		}
 		s.Generations = append(s.Generations, one)
 	}

@@ -33,7 +33,7 @@ func warnOfVariables(environment []string, log zerolog.Logger) {
 
 // variableNames are those of all settings, of run and of the commands that ask a server.
 func variableNames() (names []string) {
-	for _, rows := range [][]setting{table, reloadTable} {
+	for _, rows := range [][]setting{table, reloadTable, statusTable} {
 		for i := range rows {
 			names = append(names, rows[i].variable())
 		}
