@@ -39,6 +39,10 @@ run: setup-run build ## set up what is missing, build, serve examples/django on 
 .PHONY: build
 build: ## bin/gobridge, with the interpreter host's library inside
 	@scripts/setup build
+	@$(MAKE) --no-print-directory binary
+# Where a compiler and Go are there: that is all the Dockerfile has.
+.PHONY: binary
+binary:
 	@scripts/build-host $(HOST_LIBRARY)
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gobridge ./cmd/gobridge
 
@@ -127,6 +131,11 @@ applications: ## install two published applications, and use them as they are
 # Nobody is killed: then nothing may be lost.
 CALM := -kill-every 0 -zygote-every 0
 LAST = --python $$(tail -n 1 $(PYTHONS))
+
+.PHONY: test-container
+test-container: ## build the images of Dockerfile and examples/docker without an engine (buildah; as root, on Debian), and run them
+	@scripts/setup container
+	go test -v -count=1 -timeout 30m ./tests/container
 
 .PHONY: storm storm-reloads storm-terminate storm-short
 storm: setup build ## load with nonces while workers, zygote and template are killed and the code is reloaded, STORM_SECONDS (60)

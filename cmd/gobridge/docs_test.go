@@ -20,7 +20,7 @@ var option = regexp.MustCompile("(?:^|[\\s`(|])--([a-z][a-z0-9_-]*)")
 
 // othersCommands are what shows another program's command: code blocks, lines of those, and
 // code in a text.
-var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|^ *systemctl [^\n]*|`uwsgi --[a-z]+`")
+var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|^ *(?:systemctl|docker|COPY) [^\n]*|`uwsgi --[a-z]+`|`(?:docker|podman) [^`]*`")
 
 // ofOthers are the pages that have other programs' options, with which something was measured.
 var ofOthers = []string{"benchmarks.md", "benchmarks-asgi.md", "benchmarks-asgi-3.13.md", "scaling.md"}
@@ -135,6 +135,16 @@ func take(args []string) error {
 	}
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
 	return app.Run(flagsFirst(append([]string{"gobridge"}, args...)))
+}
+
+// TestContainersPage: it shows the Dockerfile of an application as the example has it.
+func TestContainersPage(t *testing.T) {
+	page := pages(t, "docs/containers.md")["../../docs/containers.md"]
+	for name, text := range pages(t, "examples/docker/Dockerfile") {
+		if lines := strings.Count(text, "\n"); lines != 3 || !strings.Contains(page, "```dockerfile\n"+text+"```\n") {
+			t.Errorf("docs/containers.md shows something else than %s, of %d lines", name, lines)
+		}
+	}
 }
 
 // TestDocumentedNamesExist wants the variables and make targets that pages name to be there.
