@@ -85,8 +85,7 @@ test-race: setup build ## Go unit tests with the race detector
 test-asan: setup ## the C host built with ASan and UBSan, with every Python of this machine
 	pyhost/ctest/run.sh address
 	pyhost/ctest/drive.sh $$(cat .tools/pythons)
-	pyhost/ctest/wsgi.sh --asan $$(cat .tools/pythons)
-	pyhost/ctest/asgi.sh --asan $$(cat .tools/pythons)
+	pyhost/ctest/interfaces.sh --asan $$(cat .tools/pythons)
 
 .PHONY: fuzz fuzz-short
 fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
@@ -100,8 +99,7 @@ hosts: ## finding and starting every Python of this machine (a part of make unit
 	go test -v -count=1 -skip 'TestHostServesWithoutFront|TestWorkerSideInC' ./pyhost
 ctest: ## the C host, driven without Go, in every Python of this machine
 	pyhost/ctest/drive.sh $$(go run ./tests/pythons/show -arguments $(PYTHONS))
-	pyhost/ctest/wsgi.sh $$(cat $(PYTHONS))
-	pyhost/ctest/asgi.sh $$(cat $(PYTHONS))
+	pyhost/ctest/interfaces.sh $$(cat $(PYTHONS))
 model: ## check the bridge's model with spin, and that its mutants fail
 	go test -v -count=1 -timeout 30m ./tests/model
 killpoints: ## kill a worker at each of its labelled steps

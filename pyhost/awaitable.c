@@ -38,16 +38,12 @@ PyObject *gb_awaitable_return(PyObject *result)
     return NULL;
 }
 
-static struct {
-    PyObject *create_future, *set_result, *done;
-} name;
+#define NAMES(X) X(create_future) X(set_result) X(done)
+GB_NAMES(name, NAMES);
 
 bool gb_awaitable_prepare(void)
 {
-    name.create_future = gb_py.PyUnicode_InternFromString("create_future");
-    name.set_result = gb_py.PyUnicode_InternFromString("set_result");
-    name.done = gb_py.PyUnicode_InternFromString("done");
-    return name.create_future != NULL && name.set_result != NULL && name.done != NULL;
+    return GB_MAKE_NAMES(name);
 }
 
 bool gb_waiting_begin(struct gb_waiting *w, PyObject *loop)

@@ -6,28 +6,24 @@
 #include "layout.h"
 #include "websocket_message.h"
 
-static struct {
-    PyObject *type, *status, *headers, *trailers, *body, *more_body, *more_trailers;
-    PyObject *path, *file, *offset, *count, *links;
-} key;
+#define KEYS(X)                                                                                                        \
+    X(type)                                                                                                            \
+    X(status)                                                                                                          \
+    X(headers)                                                                                                         \
+    X(trailers)                                                                                                        \
+    X(body)                                                                                                            \
+    X(more_body)                                                                                                       \
+    X(more_trailers)                                                                                                   \
+    X(path)                                                                                                            \
+    X(file)                                                                                                            \
+    X(offset)                                                                                                          \
+    X(count)                                                                                                           \
+    X(links)
+GB_NAMES(key, KEYS);
 
 bool gb_message_prepare(void)
 {
-    key.type = gb_py.PyUnicode_InternFromString("type");
-    key.status = gb_py.PyUnicode_InternFromString("status");
-    key.headers = gb_py.PyUnicode_InternFromString("headers");
-    key.trailers = gb_py.PyUnicode_InternFromString("trailers");
-    key.more_trailers = gb_py.PyUnicode_InternFromString("more_trailers");
-    key.body = gb_py.PyUnicode_InternFromString("body");
-    key.more_body = gb_py.PyUnicode_InternFromString("more_body");
-    key.path = gb_py.PyUnicode_InternFromString("path");
-    key.file = gb_py.PyUnicode_InternFromString("file");
-    key.offset = gb_py.PyUnicode_InternFromString("offset");
-    key.count = gb_py.PyUnicode_InternFromString("count");
-    key.links = gb_py.PyUnicode_InternFromString("links");
-    return key.type != NULL && key.status != NULL && key.headers != NULL && key.trailers != NULL && key.body != NULL &&
-           key.more_body != NULL && key.more_trailers != NULL && key.path != NULL && key.file != NULL &&
-           key.offset != NULL && key.count != NULL && key.links != NULL;
+    return GB_MAKE_NAMES(key);
 }
 
 int gb_message_flag(PyObject *message, PyObject *name)

@@ -79,6 +79,14 @@ PyObject *gb_python_take_exception(void)
     return value;
 }
 
+bool gb_python_intern(PyObject **names, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names[i] == NULL && (names[i] = gb_py.PyUnicode_InternFromString(texts[i])) == NULL)
+            return false;
+    return true;
+}
+
 PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i)
 {
     if (gb_py.PyList_GetItemRef != NULL)

@@ -203,6 +203,23 @@ void gb_failed(const char *text);
 // The current exception, taken out and normalised: a new reference, NULL if there is none.
 PyObject *gb_python_take_exception(void);
 
+// The names that a file uses as keys or to call methods: a struct with a member for each name of
+// TABLE, which is #define TABLE(X) X(name)...
+#define GB_NAMES(set, TABLE)                                                                                           \
+    static struct {                                                                                                    \
+        TABLE(GB_NAME_MEMBER)                                                                                          \
+    } set;                                                                                                             \
+    static const char *const set##_texts[] = {TABLE(GB_NAME_TEXT)}
+#define GB_NAME_MEMBER(name) PyObject *name;
+#define GB_NAME_TEXT(name) #name,
+
+// Makes them. False with the exception set.
+#define GB_MAKE_NAMES(set) gb_python_intern((PyObject **)&(set), set##_texts, sizeof(set) / sizeof(PyObject *))
+
+// Makes an interned str of each text that has none in `names` yet. They are never given up. False
+// with the exception set.
+bool gb_python_intern(PyObject **names, const char *const *texts, size_t count);
+
 // Item i of a list: a new reference, or NULL with the exception set. Borrowed ones are
 // not safe without the GIL.
 PyObject *gb_python_list_item(PyObject *list, Py_ssize_t i);

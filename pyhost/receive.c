@@ -23,8 +23,11 @@ static struct gb_receive *receive_of(PyObject *self)
 static struct {
     PyObject *disconnect; // {"type": "http.disconnect"}
     PyObject *empty;      // {"type": "http.request", "body": b"", "more_body": False}
-    PyObject *body, *more_body, *yes, *no;
+    PyObject *yes, *no;
 } made;
+
+#define KEYS(X) X(body) X(more_body)
+GB_NAMES(key, KEYS);
 
 PyObject *gb_receive_event(const char *kind)
 {
@@ -42,13 +45,11 @@ static bool make_messages(void)
     PyObject *nothing = gb_py.PyBytes_FromStringAndSize("", 0);
     made.yes = gb_py.PyBool_FromLong(1);
     made.no = gb_py.PyBool_FromLong(0);
-    made.body = gb_py.PyUnicode_InternFromString("body");
-    made.more_body = gb_py.PyUnicode_InternFromString("more_body");
     made.disconnect = gb_receive_event("http.disconnect");
     made.empty = gb_receive_event("http.request");
-    bool done = nothing != NULL && made.body != NULL && made.more_body != NULL && made.disconnect != NULL &&
-                made.empty != NULL && gb_py.PyDict_SetItem(made.empty, made.body, nothing) == 0 &&
-                gb_py.PyDict_SetItem(made.empty, made.more_body, made.no) == 0;
+    bool done = nothing != NULL && GB_MAKE_NAMES(key) && made.disconnect != NULL && made.empty != NULL &&
+                gb_py.PyDict_SetItem(made.empty, key.body, nothing) == 0 &&
+                gb_py.PyDict_SetItem(made.empty, key.more_body, made.no) == 0;
     gb_py.Py_DecRef(nothing);
     return done;
 }
@@ -57,8 +58,8 @@ static bool make_messages(void)
 static PyObject *request_of(PyObject *body, bool more)
 {
     PyObject *message = body != NULL ? gb_py.PyDict_Copy(made.empty) : NULL;
-    bool done = message != NULL && gb_py.PyDict_SetItem(message, made.body, body) == 0 &&
-                (!more || gb_py.PyDict_SetItem(message, made.more_body, made.yes) == 0);
+    bool done = message != NULL && gb_py.PyDict_SetItem(message, key.body, body) == 0 &&
+                (!more || gb_py.PyDict_SetItem(message, key.more_body, made.yes) == 0);
     gb_py.Py_DecRef(body);
     if (done)
         return message;

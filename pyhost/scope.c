@@ -27,25 +27,12 @@ enum extension { PATHSEND, ZEROCOPYSEND, EARLY_HINT, TRAILERS, EXTENSIONS };
 static const char *const extension_names[] = {"http.response.pathsend", "http.response.zerocopysend",
                                               "http.response.early_hint", "http.response.trailers"};
 
-static struct {
-#define MEMBER(name) PyObject *name;
-    KEYS(MEMBER)
-#undef MEMBER
-    PyObject *extension[EXTENSIONS];
-} key;
+GB_NAMES(key, KEYS);
+static PyObject *extension_key[EXTENSIONS];
 
 static bool make_keys(void)
 {
-#define MAKE(name)                                                                                                     \
-    if (key.name == NULL && (key.name = gb_py.PyUnicode_InternFromString(#name)) == NULL)                              \
-        return false;
-    KEYS(MAKE)
-#undef MAKE
-    for (int i = 0; i < EXTENSIONS; i++)
-        if (key.extension[i] == NULL &&
-            (key.extension[i] = gb_py.PyUnicode_InternFromString(extension_names[i])) == NULL)
-            return false;
-    return true;
+    return GB_MAKE_NAMES(key) && gb_python_intern(extension_key, extension_names, EXTENSIONS);
 }
 
 // ---- What is kept. Everything that a scope refers to and that cannot be changed is made
@@ -329,7 +316,7 @@ static PyObject *extensions_of(unsigned request_flags, const uint8_t *gateway)
     };
     PyObject *extensions = gb_py.PyDict_New();
     for (int i = 0; extensions != NULL && i < EXTENSIONS; i++)
-        if (usable[i] && !set(extensions, key.extension[i], gb_py.PyDict_New())) {
+        if (usable[i] && !set(extensions, extension_key[i], gb_py.PyDict_New())) {
             gb_py.Py_DecRef(extensions);
             return NULL;
         }

@@ -17,23 +17,20 @@ static struct {
     PyObject *receive;    // {"type": "websocket.receive", "bytes": None, "text": None}
     PyObject *disconnect; // {"type": "websocket.disconnect"}
     PyObject *close;      // {"type": "websocket.close"}, which is ours to send
-    PyObject *bytes, *text, *code, *reason;
 } made;
+
+#define KEYS(X) X(bytes) X(text) X(code) X(reason)
+GB_NAMES(key, KEYS);
 
 bool gb_websocket_prepare(void)
 {
-    made.bytes = gb_py.PyUnicode_InternFromString("bytes");
-    made.text = gb_py.PyUnicode_InternFromString("text");
-    made.code = gb_py.PyUnicode_InternFromString("code");
-    made.reason = gb_py.PyUnicode_InternFromString("reason");
     made.connect = gb_receive_event("websocket.connect");
     made.receive = gb_receive_event("websocket.receive");
     made.disconnect = gb_receive_event("websocket.disconnect");
     made.close = gb_receive_event("websocket.close");
-    return made.bytes != NULL && made.text != NULL && made.code != NULL && made.reason != NULL &&
-           made.connect != NULL && made.receive != NULL && made.disconnect != NULL && made.close != NULL &&
-           gb_py.PyDict_SetItem(made.receive, made.bytes, gb_py._Py_NoneStruct) == 0 &&
-           gb_py.PyDict_SetItem(made.receive, made.text, gb_py._Py_NoneStruct) == 0;
+    return GB_MAKE_NAMES(key) && made.connect != NULL && made.receive != NULL && made.disconnect != NULL && made.close != NULL &&
+           gb_py.PyDict_SetItem(made.receive, key.bytes, gb_py._Py_NoneStruct) == 0 &&
+           gb_py.PyDict_SetItem(made.receive, key.text, gb_py._Py_NoneStruct) == 0;
 }
 
 // Sets a key of an event; takes over both references. NULL: an exception is set.
@@ -50,10 +47,10 @@ static PyObject *with(PyObject *event, PyObject *name, PyObject *value)
 static PyObject *disconnect(const struct gb_websocket *w)
 {
     PyObject *event = gb_py.PyDict_Copy(made.disconnect);
-    event = with(event, made.code, gb_py.PyLong_FromSsize_t(w->code));
+    event = with(event, key.code, gb_py.PyLong_FromSsize_t(w->code));
     PyObject *reason = w->reason;
     gb_py.Py_IncRef(reason);
-    return event != NULL ? with(event, made.reason, reason != NULL ? reason : gb_py.PyUnicode_FromString("")) : NULL;
+    return event != NULL ? with(event, key.reason, reason != NULL ? reason : gb_py.PyUnicode_FromString("")) : NULL;
 }
 
 // ---- Its begin and its end.
@@ -94,7 +91,7 @@ void gb_websocket_end(struct gb_call *c, uint16_t code)
     bool sent = false;
     if (w->state == GB_WEBSOCKET_OPEN && !w->ended) {
         w->ended = true;
-        PyObject *close = with(gb_py.PyDict_Copy(made.close), made.code, gb_py.PyLong_FromSsize_t(code));
+        PyObject *close = with(gb_py.PyDict_Copy(made.close), key.code, gb_py.PyLong_FromSsize_t(code));
         sent = close != NULL && gb_send_message(c, close);
         gb_py.Py_DecRef(close);
         gb_py.PyErr_Clear();
@@ -161,7 +158,7 @@ static PyObject *take_message(struct gb_call *c)
     if (data == NULL)
         return NULL;
     c->exchange->burst += size + GB_MESSAGE_BURST;
-    return with(gb_py.PyDict_Copy(made.receive), is_text ? made.text : made.bytes, data);
+    return with(gb_py.PyDict_Copy(made.receive), is_text ? key.text : key.bytes, data);
 }
 
 // What there is of messages, or of the end; with GB_CAME_NOTHING there will be news.

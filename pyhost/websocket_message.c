@@ -6,18 +6,12 @@
 #include "send.h"
 #include "websocket.h"
 
-static struct {
-    PyObject *subprotocol, *bytes, *text, *code, *reason;
-} key;
+#define KEYS(X) X(subprotocol) X(bytes) X(text) X(code) X(reason)
+GB_NAMES(key, KEYS);
 
 bool gb_websocket_message_prepare(void)
 {
-    key.subprotocol = gb_py.PyUnicode_InternFromString("subprotocol");
-    key.bytes = gb_py.PyUnicode_InternFromString("bytes");
-    key.text = gb_py.PyUnicode_InternFromString("text");
-    key.code = gb_py.PyUnicode_InternFromString("code");
-    key.reason = gb_py.PyUnicode_InternFromString("reason");
-    return key.subprotocol != NULL && key.bytes != NULL && key.text != NULL && key.code != NULL && key.reason != NULL;
+    return GB_MAKE_NAMES(key);
 }
 
 // The value under a name, a new reference; NULL if it is not there or None, or an exception is

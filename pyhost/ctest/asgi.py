@@ -1,4 +1,4 @@
-"""The ASGI interface's WebSockets in the C host, driven without Go: asgi.sh runs it in a Python.
+"""The ASGI interface's WebSockets in the C host, driven without Go: interfaces.sh runs it in a Python.
 
 usage: python asgi.py LIBRARY
 """

@@ -1,6 +1,6 @@
 """WSGI applications against the records that they must make (PEP 3333).
 
-usage: python wsgi.py LIBRARY [TEST...]     (wsgi.sh builds it and calls this for each Python)
+usage: python wsgi.py LIBRARY [TEST...]     (interfaces.sh builds it and calls this for each Python)
 
 The table is in wsgi_cases.py, what a request is in wsgi_front.py. All of it runs in the
 Python under test, 3.9 or later, and uses nothing but its standard library.
@@ -335,7 +335,7 @@ BROWSER = {
 
 
 def speed():
-    """Microseconds from claim to finish, the application's own included; wsgi.sh --speed."""
+    """Microseconds from claim to finish, the application's own included; interfaces.sh --speed."""
     headers = [("Content-Type", "text/plain"), ("Content-Length", "5")]
     for name, app, variables in [
         ("hello, a bare client", simple(headers=headers), {"HTTP_HOST": "127.0.0.1:8000"}),
