@@ -27,6 +27,19 @@ def tree(pid):
     return found
 
 
+def group(leader):
+    """The processes of a group that live; not those that have ended and that nobody has waited for."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, _, its_group = fields(entry)[:3]
+        except GONE:
+            continue
+        if int(its_group) == leader and state not in "ZX":
+            found.append(int(entry))
+    return found
+
+
 def cpu_seconds(pid):
     """Processor time of the whole tree, user and system, with that of children that have ended."""
     total = 0

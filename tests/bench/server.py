@@ -57,15 +57,24 @@ class Server:
 
     def await_end(self):
         """Waits for the rest of the group, which would take time from the next server. Workers whose master was
-        told to end while they were being started may never hear of it."""
-        deadline = time.monotonic() + ORPHANS
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(self.pid, 0)
-            except ProcessLookupError:
-                return
+        told to end while they were being started (Granian's) may never hear of it, and are ended."""
+        if self.has_ended(within=ORPHANS):
+            return
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        if not self.has_ended(within=20):
+            raise Failure("its processes cannot be ended: %s" % processes.group(self.pid))
+
+    def has_ended(self, within):
+        """Does nothing of the group live any more after so many seconds?"""
+        deadline = time.monotonic() + within
+        while processes.group(self.pid):
+            if time.monotonic() > deadline:
+                return False
             time.sleep(0.01)
-        os.killpg(self.pid, signal.SIGKILL)
+        return True
 
     def ask(self, load):
         """One request of the load: status and body."""

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import tempfile
+import time
 import unittest
 import xml.dom.minidom
 
@@ -21,6 +22,7 @@ import plain  # noqa: E402
 import plot  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
+import server  # noqa: E402
 import where  # noqa: E402
 from cell import ASGI, Cell, percentile  # noqa: E402
 
@@ -187,6 +189,15 @@ class Proc(unittest.TestCase):
         self.assertGreater(processes.pss_bytes(os.getpid()), 1 << 20)
         self.assertGreater(processes.sleeps(os.getpid()), 0)
         self.assertGreaterEqual(processes.cpu_seconds(os.getpid()), 0)
+
+
+class Ends(unittest.TestCase):
+    def test_with_what_its_leader_has_left(self):
+        os.makedirs(server.BUILD, exist_ok=True)
+        with server.Server("leaves", ["sh", "-c", "sleep 600 & exec sleep 600"], 0) as s:  # the first one ignores SIGINT
+            while len(processes.group(s.pid)) < 2:
+                time.sleep(0.01)
+        self.assertEqual(processes.group(s.pid), [])
 
 
 def answer(app, one):
