@@ -13,6 +13,10 @@ type Client interface {
 	Progress()
 	// Describe names the request for the log, as "GET /path".
 	Describe() string
+	// EndStream ends what goes on without an end in sight: an open WebSocket, or an answer whose
+	// head is out and whose length nobody knows. It is called in a turn, when the worker is about to
+	// leave. It returns the request's name if its answer is cut, else "".
+	EndStream() string
 }
 
 // State says how far an exchange is.

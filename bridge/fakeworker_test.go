@@ -202,9 +202,16 @@ type fakeClient struct {
 	state    State
 	progress int
 	leave    bool // leaves as soon as the answer is there
+	ended    int  // how often EndStream was called
+	cut      string
 }
 
 func (c *fakeClient) Describe() string { return c.name }
+
+func (c *fakeClient) EndStream() string {
+	c.ended++
+	return c.cut
+}
 
 func (c *fakeClient) Progress() {
 	c.progress++

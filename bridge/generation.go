@@ -234,7 +234,7 @@ func (g *generation) drain(ctx context.Context) error {
 }
 
 // awaitGone waits for the workers to end, or says that they did not do so in time. Shortly before
-// that their WebSockets are closed.
+// that, what goes on without an end in sight is ended.
 func (g *generation) awaitGone(ctx context.Context, gone <-chan struct{}) error {
 	for part := partAt(ctx); ; {
 		select {
@@ -242,7 +242,7 @@ func (g *generation) awaitGone(ctx context.Context, gone <-chan struct{}) error 
 			return nil
 		case <-part:
 			part = nil
-			g.bridge.recallSockets(g.slots...)
+			g.bridge.endStreams(g.slots...)
 		case <-ctx.Done():
 			return fmt.Errorf("workers did not end in time and were killed: %w", context.Cause(ctx))
 		}

@@ -205,7 +205,7 @@ func (g *generation) limitLeaving(s *slot, now time.Time) {
 		g.kill(w)
 	case stayed >= limit-PartingTime(limit) && !w.recalled:
 		w.recalled = true
-		g.bridge.recallSockets(s)
+		g.bridge.endStreams(s)
 	}
 }
 

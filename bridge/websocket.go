@@ -1,11 +1,9 @@
 package bridge
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -271,43 +269,6 @@ func (x *Exchange) readClose(a, b []byte) (m Message) {
 
 // Recalled says whether the WebSocket should end because its worker is about to.
 func (x *Exchange) Recalled() bool { return x.socket.recalled }
-
-// PartingTime is how long before the end of a graceful timeout open WebSockets are told to end, so
-// that clients and application can say goodbye: a sixth of it, and 5 s at most.
-func PartingTime(graceful time.Duration) time.Duration { return min(graceful/6, 5*time.Second) }
-
-// partAt is when that is, of what must be over when ctx ends; nil: never.
-func partAt(ctx context.Context) <-chan time.Time {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return nil
-	}
-	left := time.Until(deadline)
-	return time.After(left - PartingTime(left))
-}
-
-// recallSockets has the WebSockets of these workers end.
-func (b *Bridge) recallSockets(slots ...*slot) {
-	for _, p := range b.ports {
-		p.Post(func() { p.recallSockets(slots) })
-	}
-}
-
-func (p *Port) recallSockets(slots []*slot) {
-	affected := p.affected[:0]
-	d := &p.bridge.dispatch
-	d.mu.Lock()
-	for _, s := range slots {
-		for r := s.first; r != nil; r = r.next {
-			if r.owner.Load() == p && r.x != nil && r.x.socket.asked {
-				r.x.socket.recalled = true
-				affected = append(affected, r.x)
-			}
-		}
-	}
-	d.mu.Unlock()
-	p.progress(affected)
-}
 
 // Rest gives back memory that an open WebSocket does not need while nothing is said. Of the
 // request pipe, which the front writes, the pages behind the first are given back; those of the

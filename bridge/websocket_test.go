@@ -323,27 +323,3 @@ func TestWebSocketsHaveNoTimeLimit(t *testing.T) {
 	b.ports[0].Turn()
 	c.x.Leave()
 }
-
-func TestRecall(t *testing.T) {
-	b, w := newTestBridge(t, config(2, 1))
-	c, run := talk(t, b, w[0])
-	b.recallSockets(b.dispatch.gen.slots[1])
-	if b.ports[0].Turn(); c.x.Recalled() {
-		t.Error("a WebSocket of another worker was recalled")
-	}
-	b.recallSockets(run.w.slot)
-	if b.ports[0].Turn(); !c.x.Recalled() {
-		t.Error("the WebSocket was not recalled")
-	}
-	c.x.WriteClose(1012, nil)
-	c.x.Leave()
-	run.read(1 << 20)
-	run.finish(pyhost.OutcomeFinished)
-	b.ports[0].Turn()
-	expectIdle(t, b)
-	for _, x := range []struct{ graceful, want time.Duration }{{time.Minute, 5 * time.Second}, {6 * time.Second, time.Second}} {
-		if got := PartingTime(x.graceful); got != x.want {
-			t.Errorf("of %v the last %v are for goodbyes, want %v", x.graceful, got, x.want)
-		}
-	}
-}

@@ -35,7 +35,7 @@ type worker struct {
 	limits     Renewal // its own
 	leaves     bool    // another one has its place: it is to finish and to go
 	overstayed bool    // it was killed because that took too long
-	recalled   bool    // its WebSockets were told to end
+	recalled   bool    // what goes on without an end in it was told to end
 
 	expired  bool   // it was killed because of a request's time limit
 	disowned string // what it had done when it was killed for having no socket any more

@@ -24,7 +24,6 @@ enum {
     GB_CLOSE_NONE = 1005, // the client's close frame had none
     GB_CLOSE_LOST = 1006, // there was no close frame
     GB_CLOSE_FAILED = 1011,
-    GB_CLOSE_TLS = 1015,
 };
 
 enum gb_websocket_state {

@@ -138,12 +138,11 @@ static enum gb_message_kind take_send(struct gb_call *c, PyObject *message, stru
 
 // ---- websocket.close
 
-// May a close frame have this code (RFC 6455 section 7.4)? Those that stand for the want of a
-// frame may not, nor those that nobody has given a meaning.
+// May a close frame have this code? One that is registered (RFC 6455 section 7.4, and IANA's registry), or that is
+// left to libraries and applications. It is the front's websocket.ValidCode.
 static bool may_close(Py_ssize_t code)
 {
-    return code >= GB_CLOSE_NORMAL && code <= 4999 && code != 1004 && code != GB_CLOSE_NONE && code != GB_CLOSE_LOST &&
-           code != GB_CLOSE_TLS;
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
 static bool take_code(PyObject *message, uint16_t *code)
@@ -155,7 +154,11 @@ static bool take_code(PyObject *message, uint16_t *code)
     Py_ssize_t n = gb_py.PyLong_AsSsize_t(value);
     bool raised = n == -1 && gb_py.PyErr_Occurred() != NULL, valid = !raised && may_close(n);
     if (!raised && !valid)
-        gb_py.PyErr_Format(*gb_py.PyExc_ValueError, "a WebSocket cannot be closed with the code %R", value);
+        gb_py.PyErr_Format(
+            *gb_py.PyExc_ValueError,
+            "a WebSocket cannot be closed with the code %R: an application's own are 3000 to 4999, and the "
+            "protocol has 1000 to 1003 and 1007 to 1014",
+            value);
     gb_py.Py_DecRef(value);
     *code = (uint16_t)n;
     return valid;

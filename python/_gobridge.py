@@ -109,11 +109,23 @@ def drain():
     if not callable(handler):
         return
     try:
+        tell_loop(signal.SIGTERM)
         handler(signal.SIGTERM, sys._getframe().f_back)
     except (SystemExit, KeyboardInterrupt):
         pass
     except BaseException as error:  # pylint: disable=broad-except
         report(f"gobridge[{os.getpid()}]: the application's handler of SIGTERM failed:\n", error)
+
+
+def tell_loop(number):
+    """Write as Python's own handler does of a signal: an event loop reads from there what its add_signal_handler has."""
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    if descriptor >= 0:
+        try:
+            os.write(descriptor, bytes([number]))
+        except BlockingIOError:
+            pass  # it has not read what came before, and will not miss it
 
 
 def fork_code(exception):

@@ -34,11 +34,15 @@ func (v *service) stop(sig os.Signal) error {
 	}
 	v.bridge.Part()
 	cut := v.server.Drain(ctx)
+	why := context.Cause(ctx)
+	if why == nil { // of what was cut it is said before
+		why = fmt.Errorf("--graceful-timeout %v was nearly over", v.settings.gracefulTimeout)
+	}
 	drained := v.bridge.Drain(ctx)
 	closed := v.server.Close()
 	if cut != nil {
 		v.log.Debug().Err(cut).Msg("connections were cut")
-		return &exitError{exitCut, fmt.Errorf("stopped before every request was answered: %w", context.Cause(ctx))}
+		return &exitError{exitCut, fmt.Errorf("stopped before every request was answered: %w", why)}
 	}
 	if drained != nil && !errors.Is(context.Cause(ctx), errAtOnce) { // every request was answered
 		v.log.Warn().AnErr("because", context.Cause(ctx)).Msg("the workers' exit handlers were cut short: the workers were killed")

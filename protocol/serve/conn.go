@@ -297,23 +297,53 @@ func (c *conn) part() {
 	}
 }
 
-// drain is told when the server will answer what was begun, and nothing more.
+// drain is told when the server will answer what was begun, and nothing more. A WebSocket is no
+// request that will be answered: its client had better connect elsewhere now.
 func (c *conn) drain() {
-	if c.phase == idle || c.phase == announcing {
+	switch c.phase {
+	case idle, announcing:
 		c.setRead(c.idleDeadline())
+	case talking:
+		c.part()
 	}
+}
+
+// EndStream implements bridge.Client. What a response's length says will come is no stream, nor
+// is what has not begun.
+func (c *conn) EndStream() (cut string) {
+	w := c.work
+	switch {
+	case c.phase == talking:
+		c.converse() // it is recalled, or the server drains
+	case c.phase == serving && w.begun && w.headSent && !w.over && (w.framing == http1.Chunks || w.framing == http1.UntilClose):
+		if cut = c.Describe(); c.r.draining {
+			c.r.server.cut.Add(1) // before the connection is gone, for which Drain waits
+		}
+		c.breakOff()
+	}
+	return cut
 }
 
 // cut ends the connection when there is no more time for it.
 func (c *conn) cut() {
-	if c.phase == reading || c.phase == taking || c.phase == serving {
-		c.r.server.cut.Add(1)
-	}
 	if c.phase == talking {
 		c.part() // as far as the socket takes it
 	}
-	if c.phase == closed {
-		return
+	if c.phase != closed {
+		c.breakOff()
+	}
+}
+
+// awaitsAnswer says whether its client has asked for something, or has begun to, and is not
+// through with the answer.
+func (c *conn) awaitsAnswer() bool {
+	return c.phase == reading || c.phase == taking || c.phase == serving
+}
+
+// breakOff ends the connection so that its client sees that the answer is not whole.
+func (c *conn) breakOff() {
+	if w := c.work; w != nil && w.headSent && w.framing == http1.UntilClose {
+		resetOnClose(c.fd) // an orderly end would look like the end of the body
 	}
 	c.abandon()
 }

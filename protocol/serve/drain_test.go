@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -305,5 +306,91 @@ func TestDrainWithoutDescriptors(t *testing.T) {
 	c.want("GET", 200, "hello")
 	if err := <-drained; err != nil {
 		t.Error(err)
+	}
+}
+
+// When a drain is nearly out of time, what goes on without an end in sight is cut: the application
+// learns of it, and its client sees it. What else runs is answered, and the log has names for both.
+func TestDrainEndsStreams(t *testing.T) {
+	ended := make(chan struct{})
+	s := start(t, 1, func(c *call) {
+		switch c.target {
+		case "/events", "/until-closed":
+			c.start(200, -1)
+			io.WriteString(c, "data")
+			c.awaitClose()
+			ended <- struct{}{}
+		case "/long":
+			c.start(200, 10)
+			io.WriteString(c, "hello")
+			<-ended
+			<-ended
+			io.WriteString(c, "world")
+		}
+	})
+	events, until, long := s.dial(t), s.dial(t), s.dial(t)
+	events.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+	until.send("GET /until-closed HTTP/1.0\r\n\r\n")
+	long.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+	var streams []*http.Response
+	for _, c := range []*client{events, until} {
+		r, err := http.ReadResponse(c.r, nil)
+		if err == nil {
+			_, err = io.ReadFull(r.Body, make([]byte, 4))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams = append(streams, r)
+	}
+	r, err := http.ReadResponse(long.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	s.order(orderTell)
+	eventually(t, "what is waited for", func() bool { return strings.Contains(s.logs.String(), "waiting for requests to finish: 3") })
+	if log := s.logs.String(); !strings.Contains(log, `["GET /events","GET /until-closed","GET /long"]`) {
+		t.Errorf("the log says %s", log)
+	}
+	s.order(orderEnd)
+	for _, r := range streams {
+		if rest, err := io.ReadAll(r.Body); err == nil {
+			t.Errorf("its client cannot see that it was cut behind %q", rest)
+		}
+	}
+	if b, err := io.ReadAll(r.Body); err != nil || string(b) != "helloworld" {
+		t.Errorf("the answer of a known length has %q, %v", b, err)
+	}
+	if err := <-drained; err == nil || !strings.Contains(err.Error(), "2 of 3 connections were cut") {
+		t.Errorf("the drain says %v", err)
+	}
+	if log := s.logs.String(); !strings.Contains(log, `"requests":["GET /events","GET /until-closed"]`) {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+func TestDrainSteps(t *testing.T) {
+	for limit, want := range map[time.Duration][]drainStep{
+		0:                {{5 * time.Second, orderTell}},
+		30 * time.Second: {{5 * time.Second, orderTell}, {25 * time.Second, orderEnd}},
+		6 * time.Second:  {{2 * time.Second, orderTell}, {5 * time.Second, orderEnd}},
+	} {
+		if got := drainSteps(limit); !slices.Equal(got, want) {
+			t.Errorf("within %v: %v, want %v", limit, got, want)
+		}
+	}
+	s := start(t, 1, (*call).awaitClose) // and each of them is taken in its time
+	c := s.dial(t)
+	c.send(getHello)
+	eventually(t, "the request", func() bool { return s.begun() == 1 })
+	ctx, stop := context.WithTimeout(context.Background(), 60*time.Millisecond)
+	defer stop()
+	if err := s.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if log := s.logs.String(); !strings.Contains(log, `"requests":["GET /hello"]`) || !strings.Contains(log, "requests were cut before they had their answer: 1") {
+		t.Errorf("the log says %s", log)
 	}
 }

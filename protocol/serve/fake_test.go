@@ -65,6 +65,7 @@ type call struct {
 
 	client  bridge.Client // nil once it has left
 	hungUp  chan struct{} // closed when the client sends nothing more
+	leaves  sync.Once     // which may be told again
 	closed  bool
 	queued  bool // among the news
 	in      []byte
@@ -458,7 +459,7 @@ func (x *fakeExchange) State() bridge.State {
 	return c.state
 }
 
-func (x *fakeExchange) HangUp() { close(x.call.hungUp) }
+func (x *fakeExchange) HangUp() { x.call.leaves.Do(func() { close(x.call.hungUp) }) }
 
 func (x *fakeExchange) Leave() {
 	c := x.call

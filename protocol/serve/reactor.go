@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
@@ -35,6 +36,7 @@ type reactor struct {
 	unheard    int64 // when it last logged that a peer is not believed
 	unstored   int64 // and a request whose body could not be stored
 	unfinished int64 // and that a web server has not sent what it began
+	overfull   int64 // and that a WebSocket was ended for want of memory
 	date       http1.Date
 
 	// Memory that connections share, each while it needs it.
@@ -68,11 +70,12 @@ type reactor struct {
 }
 
 const (
-	orderPart    = 1 << iota // have the clients come by new connections
-	orderDrain               // finish what was begun
-	orderParting             // have WebSockets end
-	orderCut                 // close all connections
-	orderStop                // and end
+	orderPart  = 1 << iota // have the clients come by new connections
+	orderDrain             // finish what was begun
+	orderTell              // say what is waited for
+	orderEnd               // end what goes on without an end in sight
+	orderCut               // close all connections
+	orderStop              // and end
 )
 
 const (
@@ -332,17 +335,36 @@ func (r *reactor) obey(orders uint32) bool {
 		r.draining, r.patience = true, r.after(r.server.settings.DrainTime)
 	}
 	r.adopt()
+	var runs, ended, cut bridge.Named
 	for _, c := range r.conns {
-		if orders&orderParting != 0 {
-			c.part()
+		if orders&orderEnd != 0 {
+			ended.Add(c.EndStream())
 		}
-		if orders&(orderCut|orderStop) == 0 {
-			c.drain()
-		} else if c.phase != closed {
+		switch {
+		case c.phase == closed:
+		case orders&(orderCut|orderStop) != 0:
+			if c.awaitsAnswer() {
+				r.server.cut.Add(1)
+				cut.Add(c.Describe())
+			}
 			c.cut()
+		default:
+			if c.drain(); orders&orderTell != 0 && c.awaitsAnswer() {
+				runs.Add(c.Describe())
+			}
 		}
 	}
+	r.tellNamed(zerolog.InfoLevel, &runs, "waiting for requests to finish")
+	r.tellNamed(zerolog.WarnLevel, &ended, "answers without an end in sight were cut, so that the application can come to its own end")
+	r.tellNamed(zerolog.WarnLevel, &cut, "requests were cut before they had their answer")
 	return orders&orderStop != 0
+}
+
+// tellNamed logs what is the case for these requests, if there are any.
+func (r *reactor) tellNamed(level zerolog.Level, n *bridge.Named, what string) {
+	if n.Count > 0 {
+		r.server.settings.Log.WithLevel(level).Strs("requests", n.First).Msgf("%s: %d", what, n.Count)
+	}
 }
 
 func (r *reactor) close() {

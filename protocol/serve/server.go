@@ -22,6 +22,7 @@ type Server struct {
 	access    *accessLog // nil: none
 	senders   senders
 	budget    budget
+	messages  budget // of WebSockets' clients, that are not whole: the workers keep what has come
 	clock     func() time.Time
 	epoch     time.Time
 
@@ -58,7 +59,7 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 	}
 	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock(),
 		requestID: []byte(settings.RequestID), requestIDLower: strings.ToLower(settings.RequestID)}
-	s.budget.limit = settings.Memory
+	s.budget.limit, s.messages.limit = settings.Memory, settings.Memory
 	if settings.Spool != nil {
 		settings.Spool.budget = &s.budget
 	}
@@ -114,39 +115,61 @@ func (s *Server) Serve() {
 // choose another server.
 func (s *Server) Part() { s.order(orderPart) }
 
-// Drain accepts who is connected already and nobody else, has idle connections closed after
-// Settings.DrainTime, and waits until every request that was begun is answered; each answer
-// tells its client that the connection ends. WebSockets are closed shortly before ctx ends, if it
-// has a deadline (bridge.PartingTime). When it ends first, the connections that are left are cut;
-// if any of them waited for an answer, the error says how many.
+// Drain accepts who is connected already and nobody else, closes WebSockets, has idle connections
+// closed after Settings.DrainTime, and waits until every request that was begun is answered; each
+// answer tells its client that the connection ends. If ctx has a deadline, answers without an end
+// in sight are cut shortly before it (bridge.PartingTime). When it ends first, the connections that
+// are left are cut; if any of these waited for an answer, the error says how many.
 //
 // The reactors go on turning for the bridge's sake, until Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.Part()
-	err := s.stopAccepting(ctx.Err() != nil)
-	s.order(orderDrain)
-	if s.waitParting(ctx) {
-		return err
-	}
 	left := s.Connections()
-	s.order(orderCut)
-	s.wait(context.Background())
+	err := s.stopAccepting(ctx.Err() != nil)
+	left = max(left, s.Connections())
+	s.order(orderDrain)
+	if !s.waitInSteps(ctx) {
+		s.order(orderCut)
+		s.wait(context.Background())
+	}
 	if cut := s.cut.Load(); cut > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d connections were cut before they had their answer: %w", cut, left, ctx.Err()))
+		err = errors.Join(err, fmt.Errorf("%d of %d connections were cut before they had their answer", cut, left), ctx.Err())
 	}
 	return err
 }
 
-// waitParting waits, and has WebSockets end before it is too late.
-func (s *Server) waitParting(ctx context.Context) bool {
+// A drainStep is what is ordered so long after a drain has begun.
+type drainStep struct {
+	after time.Duration
+	order uint32
+}
+
+// tellTime is after how long it is said at the latest what a drain waits for: before docker stop,
+// which waits for 10 s, kills who would have said it.
+const tellTime = 5 * time.Second
+
+// drainSteps are those of a drain that may take so long; 0: as long as it takes.
+func drainSteps(limit time.Duration) []drainStep {
+	if limit == 0 {
+		return []drainStep{{tellTime, orderTell}}
+	}
+	return []drainStep{{min(tellTime, limit/3), orderTell}, {limit - bridge.PartingTime(limit), orderEnd}}
+}
+
+// waitInSteps waits until all connections have ended, or reports false when ctx has.
+func (s *Server) waitInSteps(ctx context.Context) bool {
+	begin, limit := time.Now(), time.Duration(0)
 	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline)
-		first, stop := context.WithTimeout(ctx, left-bridge.PartingTime(left))
-		defer stop()
-		if s.wait(first) {
-			return true
+		limit = max(deadline.Sub(begin), 1)
+	}
+	for _, step := range drainSteps(limit) {
+		until, stop := context.WithDeadline(ctx, begin.Add(step.after))
+		over := s.wait(until)
+		stop()
+		if over || ctx.Err() != nil {
+			return over
 		}
-		s.order(orderParting)
+		s.order(step.order)
 	}
 	return s.wait(ctx)
 }

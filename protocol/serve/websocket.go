@@ -21,6 +21,7 @@ type socket struct {
 	in        websocket.Receiver
 	out       websocket.Deflater
 	control   []byte // pings and pongs that are to go out
+	unwhole   int64  // bytes of a message that is not whole, which count in Server.messages
 
 	// The message that goes out.
 	amid       bool // a frame of it has, and not the last one
@@ -94,7 +95,7 @@ func (c *conn) accept(h *bridge.ResponseHead) bool {
 	c.phase, w.full = talking, true // what came behind the handshake has not been looked at
 	k.pingAt, k.active = r.after(s.PingTime), r.now
 	c.spoke()
-	return true // converse, which is next, looks whether it is recalled
+	return true // converse, which is next, looks whether it is to end at once
 }
 
 // spoke notes that something is said: memory is needed, and is looked after again.
@@ -143,7 +144,7 @@ func (c *conn) takeFrames(b []byte) (taken int) {
 		}
 		c.heard(&e)
 	}
-	if len(k.control) > 0 || k.ending || k.said {
+	if c.phase == talking && (len(k.control) > 0 || k.ending || k.said) {
 		c.converse()
 	}
 	w.hearing = false
@@ -165,7 +166,7 @@ func (c *conn) heard(e *websocket.Event) {
 	k := w.socket
 	switch e.Kind {
 	case websocket.Text, websocket.Binary:
-		if !k.deaf() {
+		if !k.deaf() && c.countMessage(e) {
 			w.x.WriteMessage(messageKind[e.Kind], e.Data, e.Last)
 		}
 	case websocket.Ping:
@@ -177,6 +178,35 @@ func (c *conn) heard(e *websocket.Event) {
 		c.tell(e.Code, e.Data)
 		c.endWith(e.Code, nil)
 	}
+}
+
+// countMessage counts what there is of a message as long as that is not whole: its worker has to
+// keep it, without a limit in time, and there may be many. It reports false when there is no
+// memory for it, and the WebSocket ends.
+func (c *conn) countMessage(e *websocket.Event) bool {
+	k, budget := c.work.socket, &c.r.server.messages
+	if e.Last {
+		if k.unwhole > 0 {
+			c.uncountMessage()
+		}
+		return true
+	}
+	if n := int64(len(e.Data)); budget.take(n) {
+		k.unwhole += n
+		return true
+	}
+	if r := c.r; r.maySay(&r.overfull) {
+		r.server.settings.Log.Warn().Str("request", c.Describe()).Int64("bytes", budget.used.Load()).
+			Msg("a WebSocket was ended: the messages of clients that are not whole have half of --memory-budget")
+	}
+	c.failCode(websocket.TryLater, "there is no memory for the message at the moment")
+	return false
+}
+
+func (c *conn) uncountMessage() {
+	k := c.work.socket
+	c.r.server.messages.give(k.unwhole)
+	k.unwhole = 0
 }
 
 var messageKind = [...]bridge.MessageKind{websocket.Text: bridge.TextMessage, websocket.Binary: bridge.BinaryMessage}
@@ -263,6 +293,7 @@ func (c *conn) leaveSocket() {
 	if c.phase == talking {
 		c.tell(websocket.Lost, nil)
 	}
+	c.uncountMessage()
 	k.in.Close()
 }
 

@@ -8,7 +8,7 @@ import (
 // converse sends what there is to say, as far as the socket takes it, and then hears what could
 // not be heard before. It may end the connection.
 func (c *conn) converse() {
-	if c.work.x.Recalled() && !c.work.socket.deaf() {
+	if (c.r.draining || c.work.x.Recalled()) && !c.work.socket.deaf() {
 		c.hangUpWith(websocket.Restart, nil)
 		return
 	}

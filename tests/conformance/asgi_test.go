@@ -75,6 +75,7 @@ var asgiMore = []check[*asgi]{
 	{"exception handlers, cancelled tasks, time limits, anyio's groups; asyncio's debug mode", tasksAsPeopleDo},
 	{"background tasks and the application's end come behind the response", backgroundGoesOn},
 	{"a stream that watches for its client's leaving ends by cancellation", streamIsCancelled},
+	{"what has no end is cut before the graceful timeout, and the shutdown still comes", endlessEnds},
 }
 
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.

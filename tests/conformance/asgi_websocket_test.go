@@ -2,9 +2,7 @@ package conformance
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"gobridge/tests/server"
@@ -21,11 +19,13 @@ var asgiSockets = []check[*asgi]{
 	{"invalid UTF-8: 1007, too big: 1009, against the protocol: 1002", socketFaults},
 	{"websocket.close: default 1000, reason sent; return without it 1000, exception 1011", socketCloses},
 	{"disconnect: the client's code and reason, 1005 for an empty close frame, 1006 for a lost connection", socketDisconnects},
-	{"1012 at a restart, when its time is over", socketRestart},
+	{"1012 at a reload when its time is nearly over, at the server's end at once", socketRestart},
 	{"send after disconnect raises OSError, receive repeats it, nothing is logged", socketAfterDisconnect},
 	{"what was sent before a close arrives; the closing handshake ends", socketFlush},
 	{"receive in one task, send in another; back-pressure both ways", socketBoth},
 	{"wrong messages and a wrong order raise", socketWrong},
+	{"one rule for the codes of a close, whoever sends it", socketCodes},
+	{"a client that has closed his half is lost: before accept, amid messages to him", socketHalfClosed},
 }
 
 // script has the page sends send messages, and returns what was answered, and whose notes they are.
@@ -187,36 +187,6 @@ func socketDisconnects(t *testing.T, a *asgi) {
 		c.leave(s)
 		told := fmt.Sprintf("websocket.disconnect code=%d reason='%s'", c.code, c.why)
 		a.awaitNotes(t, name, "websocket.connect", told, told, "ConnectionResetError OSError")
-	}
-}
-
-// socketRestart has a server reload, and then end, with a WebSocket that stays: it lives until
-// shortly before the graceful timeout is over.
-func socketRestart(t *testing.T, a *asgi) {
-	if !a.all {
-		return
-	}
-	control := filepath.Join(t.TempDir(), "control")
-	own, err := server.Start(server.Config{Application: "asgi_checks:application", Dir: "apps",
-		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--graceful-timeout", "3s", "--control", control}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Kill()
-	for _, restart := range []func() error{
-		func() error { _, err := own.Reload(control); return err },
-		func() error { return own.Signal(syscall.SIGTERM) },
-	} {
-		s, got := shake(t, own, "/echo?"+unique())
-		if err := restart(); err != nil || got.status != 101 {
-			t.Fatal(got, err)
-		}
-		s.frame(t, sockets.Fin|sockets.Text, "still there")
-		s.want(t, sockets.Text, "still there")
-		s.wantClose(t, 1012, "*")
-	}
-	if code := own.Wait(); code != 0 || strings.Contains(own.Log(), "killed") {
-		t.Errorf("exit code %d: %s", code, own.Log())
 	}
 }
 

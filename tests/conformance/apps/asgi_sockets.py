@@ -67,6 +67,13 @@ async def scope(s):
 
 
 @page
+async def delays(s):
+    """It waits for more before it accepts."""
+    await s.receive()
+    await s.receive()
+
+
+@page
 async def sends(s):
     """It sends the messages that a header of the handshake holds, and waits for its end."""
     await s.receive()

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import json
+import signal
 import sys
 
 NOTES = []  # what comes behind a response
@@ -42,6 +43,16 @@ async def handled(scope, receive, send):
     finally:
         loop.set_exception_handler(None)
     await answer(send, sorted(type(context["exception"]).__name__ for context in told))
+
+
+async def told(scope, receive, send):
+    """It ends when its worker is told to stop, as a loop can be told."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"waits", "more_body": True})
+    await stop.wait()
+    await send({"type": "http.response.body", "body": b"told"})
 
 
 async def background(scope, receive, send):
@@ -159,4 +170,4 @@ async def debug(scope, receive, send):
     await answer(send, asyncio.get_running_loop().get_debug())
 
 
-PAGES = [noted, handled, background, cancelled, in_time, grouped, events, debug]
+PAGES = [noted, handled, told, background, cancelled, in_time, grouped, events, debug]
