@@ -28,8 +28,8 @@ bool gb_websocket_prepare(void)
     made.receive = gb_receive_event("websocket.receive");
     made.disconnect = gb_receive_event("websocket.disconnect");
     made.close = gb_receive_event("websocket.close");
-    return GB_MAKE_NAMES(key) && made.connect != NULL && made.receive != NULL && made.disconnect != NULL && made.close != NULL &&
-           gb_py.PyDict_SetItem(made.receive, key.bytes, gb_py._Py_NoneStruct) == 0 &&
+    return GB_MAKE_NAMES(key) && made.connect != NULL && made.receive != NULL && made.disconnect != NULL &&
+           made.close != NULL && gb_py.PyDict_SetItem(made.receive, key.bytes, gb_py._Py_NoneStruct) == 0 &&
            gb_py.PyDict_SetItem(made.receive, key.text, gb_py._Py_NoneStruct) == 0;
 }
 
