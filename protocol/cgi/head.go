@@ -13,6 +13,7 @@ type Protocol struct {
 	Name     string // in extensions, binds and the directives of nginx: "uwsgi"
 	Title    string // in sentences: "the uwsgi protocol"
 	Block    string // what holds the variables: "the uwsgi packet"
+	Framed   bool   // it says by itself where a body ends: a length of -1 is one that is not known (Caddy)
 	NoScript bool   // a SCRIPT_NAME that comes without PATH_INFO may be the whole path, as PHP is told the name of its file
 }
 

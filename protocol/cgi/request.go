@@ -50,6 +50,9 @@ const lengthDigits = 18
 
 // length reads CONTENT_LENGTH, which web servers send empty when there is no body.
 func (h *Head) length() error {
+	if h.Protocol.Framed && string(h.sent.length) == "-1" {
+		h.sent.length = nil
+	}
 	if len(h.sent.length) > lengthDigits {
 		return Malformed("CONTENT_LENGTH in %s has %d digits or more", h.Protocol.Block, len(h.sent.length))
 	}

@@ -92,6 +92,7 @@ func TestRefusedHeads(t *testing.T) {
 		{"a long value", begin(1, 1, 0) + raw(kindParams, 1, "\x01\xff\xff\xff\xffAb", 0) + raw(kindParams, 1, "", 0) + ends(1), 400, "end within variable 1"},
 		{"a method", asks(1, "REQUEST_METHOD=G T") + ends(1), 400, "REQUEST_METHOD in the FastCGI parameters is no method"},
 		{"a length", asks(1, "CONTENT_LENGTH=3abc") + ends(1), 400, "CONTENT_LENGTH in the FastCGI parameters is not a number"},
+		{"a negative length", asks(1, "CONTENT_LENGTH=-2") + ends(1), 400, "is not a number"},
 		{"two lengths", asks(1, "CONTENT_LENGTH=3", "CONTENT_LENGTH=4") + ends(1), 400, "CONTENT_LENGTH is there twice"},
 		{"no body", asks(1, "CONTENT_LENGTH=3") + ends(1), 400, "ends before it has as many bytes"},
 		{"a body of nothing", asks(1, "CONTENT_LENGTH=0") + brings(1, "abc"), 400, "has more bytes than CONTENT_LENGTH says"},

@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is what this one is called.
-var Protocol = cgi.Protocol{Name: "fastcgi", Title: "FastCGI", Block: "the FastCGI parameters", NoScript: true}
+var Protocol = cgi.Protocol{Name: "fastcgi", Title: "FastCGI", Block: "the FastCGI parameters", Framed: true, NoScript: true}
 
 // version is the only one there is.
 const version = 1

@@ -16,6 +16,7 @@ func TestBodies(t *testing.T) {
 	for _, c := range []struct{ name, sends, want, end string }{
 		{"counted", asks(1, "CONTENT_LENGTH=3") + brings(1, "abc") + ends(1), "abc", ""},
 		{"of any length", asks(1) + brings(1, "abc") + brings(1, "de") + ends(1), "abcde", ""},
+		{"of an unknown length", asks(1, "CONTENT_LENGTH=-1") + brings(1, "abc") + ends(1), "abc", ""},
 		{"none", asks(1) + ends(1), "", ""},
 		{"an empty length", asks(1, "CONTENT_LENGTH=") + ends(1), "", ""},
 		{"of nothing", asks(1, "CONTENT_LENGTH=0") + ends(1), "", ""},

@@ -35,7 +35,7 @@ type Response struct {
 	Extra     []Extra
 	Alone     bool // a web server gets it, which knows by itself where it ends (uwsgi, SCGI, FastCGI): neither chunks nor a field say so
 	Carried   bool // and not by the end of the connection
-	CGI       bool // it begins with a field Status in place of a line (RFC 3875 section 6.3.3)
+	CGI       bool // it has a field Status in place of a line (RFC 3875 section 6.3.3)
 }
 
 // AppendHead adds the response's head to dst. It returns how the body is framed, and
@@ -43,13 +43,18 @@ type Response struct {
 func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f Framing, closes bool) {
 	f = framing(h, r)
 	closes = !r.KeepAlive || f == UntilClose
-	dst = appendStatusLine(dst, h, r.CGI)
-	if h.Status == 204 && h.BodyLength >= 0 {
-		dst = appendWithoutLength(dst, h.Lines)
+	if !r.CGI {
+		dst = appendStatusLine(dst, h)
+	}
+	if counted := h.Status == 204 && h.BodyLength >= 0; counted || r.CGI {
+		dst = appendSome(dst, h.Lines, counted, r.CGI)
 	} else {
 		dst = append(dst, h.Lines...)
 	}
 	dst = appendOwn(dst, h, r)
+	if r.CGI { // behind Location, for which HAProxy would say 302 whatever stands before it
+		dst = appendStatus(append(dst, "Status: "...), h)
+	}
 	if f == Chunks {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
@@ -96,15 +101,15 @@ func framing(h *bridge.ResponseHead, r *Response) Framing {
 	return UntilClose
 }
 
-func appendStatusLine(dst []byte, h *bridge.ResponseHead, cgi bool) []byte {
-	switch {
-	case cgi:
-		dst = append(dst, "Status: "...)
-	case h.Status == 200 && (len(h.Reason) == 0 || string(h.Reason) == "OK"):
+func appendStatusLine(dst []byte, h *bridge.ResponseHead) []byte {
+	if h.Status == 200 && (len(h.Reason) == 0 || string(h.Reason) == "OK") {
 		return append(dst, "HTTP/1.1 200 OK\r\n"...)
-	default:
-		dst = append(dst, "HTTP/1.1 "...)
 	}
+	return appendStatus(append(dst, "HTTP/1.1 "...), h)
+}
+
+// appendStatus adds the status with its reason, and the line's end.
+func appendStatus(dst []byte, h *bridge.ResponseHead) []byte {
 	dst = strconv.AppendInt(dst, int64(h.Status), 10)
 	dst = append(dst, ' ')
 	if len(h.Reason) > 0 {
@@ -115,11 +120,12 @@ func appendStatusLine(dst []byte, h *bridge.ResponseHead, cgi bool) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendWithoutLength leaves out Content-Length, which 204 must not have (RFC 9110
-// section 8.6).
-func appendWithoutLength(dst, lines []byte) []byte {
+// appendSome leaves out Content-Length, which 204 must not have (RFC 9110 section 8.6), or a field
+// Status, which would be taken for the answer's own, or both.
+func appendSome(dst, lines []byte, noLength, noStatus bool) []byte {
 	for line := range bytes.Lines(lines) {
-		if name, _, _ := bytes.Cut(line, colon); !bridge.EqualFold(name, "content-length") {
+		name, _, _ := bytes.Cut(line, colon)
+		if !(noLength && bridge.EqualFold(name, "content-length") || noStatus && bridge.EqualFold(name, "status")) {
 			dst = append(dst, line...)
 		}
 	}

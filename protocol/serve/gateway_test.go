@@ -37,7 +37,7 @@ var ways = []way{
 			return string(fastcgi.AppendStdinEnd(fastcgi.AppendStdin(nil, 1, []byte(text)), 1))
 		}, recordsOf},
 	{"scgi", "an SCGI request", netstring, func(text string) string { return text },
-		func(c *client) io.Reader { return withStatusLine(c.r) }},
+		func(c *client) io.Reader { return withStatusLine(c) }},
 }
 
 func records(keep bool, variables ...string) string {
@@ -58,13 +58,16 @@ func netstring(variables ...string) string {
 	return string(scgi.AppendRequest(nil, cgitest.Fields(rest...), int64(length)))
 }
 
-// withStatusLine makes HTTP of what a CGI program says.
+// withStatusLine makes HTTP of what a CGI program says: its status stands among the fields.
 func withStatusLine(in io.Reader) io.Reader {
-	begin := make([]byte, len("Status: "))
-	if _, err := io.ReadFull(in, begin); err != nil || string(begin) != "Status: " {
-		return io.MultiReader(bytes.NewReader(begin), in) // which the test will not like
+	all, err := io.ReadAll(in)
+	head, body, _ := strings.Cut("\r\n"+string(all), "\r\n\r\n")
+	before, status, ok := strings.Cut(head, "\r\nStatus: ")
+	if err != nil || !ok {
+		return bytes.NewReader(all) // which the test will not like
 	}
-	return io.MultiReader(strings.NewReader("HTTP/1.1 "), in)
+	status, behind, _ := strings.Cut(status+"\r\n", "\r\n")
+	return strings.NewReader("HTTP/1.1 " + status + before + "\r\n" + behind + "\r\n" + body)
 }
 
 // recordsOf reads an answer in records.
