@@ -166,7 +166,7 @@ abandoned: setup build ## 100,000 clients that leave streams of events, and what
 preload-figures: setup build ## how soon a killed worker is back, and what memory one more takes, preloaded and not
 	go run ./tests/preload
 
-.PHONY: bench bench-all bench-scaling bench-asgi bench-asgi-3.13
+.PHONY: bench bench-all bench-scaling bench-nginx bench-asgi bench-asgi-3.13
 bench: build ## speed beside Granian, uWSGI, gunicorn, bjoern and others, in less than half an hour
 	@scripts/setup bench
 	@tests/bench/install
@@ -179,6 +179,10 @@ bench-scaling: build ## how the front's cost grows with reactors, workers and co
 	@scripts/setup bench
 	@tests/bench/install
 	tests/bench/run --scaling docs/scaling.md
+bench-nginx: build ## behind nginx by the uwsgi protocol, beside uWSGI and gunicorn, in five minutes
+	@scripts/setup bench
+	@tests/bench/install
+	tests/bench/run --nginx --write docs/benchmarks-nginx.md
 bench-asgi: build ## ASGI: speed and memory beside uvicorn, Granian, hypercorn, gunicorn and fastpysgi, in 20 minutes
 	@scripts/setup bench
 	@tests/bench/install

@@ -15,16 +15,20 @@ import page
 import paper
 import peers
 import report
-from cell import ASGI, BENCH, MATRIX, SCALING
+from cell import ASGI, BENCH, MATRIX, NGINX, SCALING
 from paths import APPS, BUILD, FILES, PYTHON
 from server import Failure, environment
 
+
+# The pages that have cells of their own, and their parts.
+PARTS = {"asgi": (ASGI,), "nginx": (NGINX,)}
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("cells", nargs="*", metavar="CELL", help="these cells; default: those of make bench")
-    parser.add_argument("--asgi", action="store_true", help="the cells of ASGI")
+    parser.add_argument("--asgi", dest="page", action="store_const", const="asgi", default="wsgi", help="the cells of ASGI")
+    parser.add_argument("--nginx", dest="page", action="store_const", const="nginx", help="the cells behind nginx")
     parser.add_argument("--all", action="store_true", help="every cell, with every server that can do it")
     parser.add_argument("--list", action="store_true", help="list the cells and stop")
     parser.add_argument("--servers", nargs="+", metavar="NAME", choices=list(peers.ALL), help="these servers: %(choices)s")
@@ -45,7 +49,7 @@ def chosen(options):
     if options.cells:
         found = [cells.ALL[name] for name in options.cells]
     else:
-        parts = (ASGI,) if options.asgi else (SCALING,) if options.scaling else (BENCH, MATRIX) if options.all else (BENCH,)
+        parts = PARTS.get(options.page) or ((SCALING,) if options.scaling else (BENCH, MATRIX) if options.all else (BENCH,))
         found = [cell for cell in cells.ALL.values() if cell.part in parts]
     return [(cell, servers(cell, options)) for cell in found]
 
@@ -92,7 +96,7 @@ def measure(cell, names, options):
 
 def kept(results):
     """The file in which they are."""
-    return os.path.join(BUILD, "results-asgi.json" if results["asgi"] else "results.json")
+    return os.path.join(BUILD, "results-%s.json" % results["page"])
 
 
 def save(results):
@@ -107,12 +111,12 @@ def run(options):
     load = os.getloadavg()[0]
     if load > 0.5:
         print("the machine is busy (load %.1f): the figures will be of little use" % load, file=sys.stderr)
-    kinds = {cell.part == ASGI for cell, _ in chosen(options)}
-    for asgi in kinds:
+    pages = {next((page for page, parts in PARTS.items() if cell.part in parts), "wsgi") for cell, _ in chosen(options)}
+    for asgi in {page == "asgi" for page in pages}:
         prepare(asgi)
-    results = {"rounds": options.rounds, "seconds": options.seconds, "asgi": kinds == {True}, "cells": {}}
+    results = {"rounds": options.rounds, "seconds": options.seconds, "page": pages.pop() if len(pages) == 1 else "wsgi", "cells": {}}
     used = dict.fromkeys(name for _, names in chosen(options) for name in names)
-    results.update(machine.surroundings(list(dict.fromkeys(p for name in used if name in peers.ALL for p in peers.ALL[name].packages))))
+    results.update(machine.surroundings(list(dict.fromkeys(p for name in used if name in peers.ALL for p in peers.ALL[name].packages)), results["page"] == "nginx"))
     for cell, names in chosen(options):
         rows, failed = measure(cell, names, options)
         results["cells"][cell.name] = {"rows": rows, "failed": failed}
@@ -131,7 +135,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     os.makedirs(BUILD, exist_ok=True)
     if options.rewrite:
-        with open(kept({"asgi": options.asgi})) as f:
+        with open(kept({"page": options.page})) as f:
             page.write(options.rewrite, json.load(f))
         return
     results = run(options)

@@ -12,7 +12,7 @@ from load import Load
 from paths import BUILD
 from server import Failure, Server
 
-BENCH, MATRIX, SCALING, ASGI = "make bench", "make bench-all", "make bench-scaling", "make bench-asgi"
+BENCH, MATRIX, SCALING, ASGI, NGINX = "make bench", "make bench-all", "make bench-scaling", "make bench-asgi", "make bench-nginx"
 
 # Who can do a job at all.
 EVERYBODY = tuple(name for name, peer in peers.ALL.items() if peer.command and name not in ("C floor", "granian-threads") and not peer.instead)

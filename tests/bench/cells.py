@@ -4,7 +4,8 @@ import asgi_cells
 import goals
 import peers
 import startup
-from cell import EVERYBODY, LOGGING, MATRIX, SCALING, Cell
+from behind import BehindCell
+from cell import EVERYBODY, LOGGING, MATRIX, NGINX, SCALING, Cell
 from idle import IdleCell
 from load import Load
 from logpipe import PipeCell
@@ -35,6 +36,7 @@ POST = Load(method="POST", headers=(("Content-Type", "application/octet-stream")
 TEN_KB = b"0123456789abcde\n" * 640
 HUNDRED_KB = TEN_KB * 10
 OURS = ("gobridge",)
+BEHIND = ("gobridge", "uwsgi", "gunicorn")  # who speaks uwsgi
 NOTE = Load(path="/note/Welcome/")
 NOTE_TEXT = b"Log in as demo, password demo."
 
@@ -114,6 +116,12 @@ TABLE = (
          body=NOTE_TEXT, loads=(NOTE,), workers=1, part=MATRIX),
     Cell("django-512", "Django with one query, 512 connections", ("gobridge", "granian", "uwsgi"),
          application="djangoed.wsgi:application", body=NOTE_TEXT, loads=(Load(path=NOTE.path, connections=512),), part=MATRIX),
+
+    BehindCell("nginx-hello", "hello behind nginx", BEHIND, (goals.times_the_best(1), goals.cpu_of_the_best(1)), all=BEHIND, part=NGINX),
+    BehindCell("nginx-flask", "Flask behind nginx", BEHIND, (goals.times_the_best(1.15), goals.cpu_of_the_best(1)), all=BEHIND,
+               application="flasked:app", part=NGINX),
+    BehindCell("nginx-django", "Django with one query, behind nginx", BEHIND, (goals.times_the_best(1.15), goals.cpu_of_the_best(1)), all=BEHIND,
+               application="djangoed.wsgi:application", body=NOTE_TEXT, loads=(NOTE,), part=NGINX),
 
     ScalingCell("scaling-reactors", "reactors, with 2 workers", OURS, all=OURS, part=SCALING, points=tuple(
         Point("%d reactor%s, %d connections" % (n, "s"[n == 1:], c), reactors=n, connections=c) for c in (64, 512) for n in (1, 2, 3))),

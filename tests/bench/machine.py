@@ -7,12 +7,13 @@ import re
 import subprocess
 import time
 
+import behind
 from paths import GOBRIDGE
 
 
-def surroundings(packages):
+def surroundings(packages, nginx=False):
     """Machine, date and versions, as they are now."""
-    return {"machine": machine(), "date": time.strftime("%d %B %Y", time.gmtime()), "versions": versions(packages),
+    return {"machine": machine(), "date": time.strftime("%d %B %Y", time.gmtime()), "versions": versions(packages) + ([behind.version()] if nginx else []),
             "load": os.getloadavg()[0]}
 
 

@@ -35,8 +35,9 @@ another machine, or another day, has others.
 
 # What the page is called, who writes it, and how a server of it is started that nothing else is said of.
 KINDS_OF_PAGES = {
-    False: ("Benchmarks", "`make bench` or `make bench-all`", Job(Cell.application, 8000, Cell.workers, Cell.threads)),
-    True: ("Benchmarks of ASGI", "`make bench-asgi`", Job("plain_asgi:hello", 8000, interface="asgi")),
+    "wsgi": ("Benchmarks", "`make bench` or `make bench-all`", Job(Cell.application, 8000, Cell.workers, Cell.threads)),
+    "asgi": ("Benchmarks of ASGI", "`make bench-asgi`", Job("plain_asgi:hello", 8000, interface="asgi")),
+    "nginx": ("Benchmarks behind nginx", "`make bench-nginx`", Job(Cell.application, 8000, Cell.workers, unix="app.sock")),
 }
 
 HOW = """- Each round runs every server once, in turn and each time another one first, so that a drift of the machine's own
@@ -67,6 +68,10 @@ OF_ASGI = """- Whoever can runs uvloop; fastpysgi has a loop of its own, which c
   without, for 10,000 of them.
 - *% of a CPU* beside the timer is that of the server's whole tree.
 """
+OF_NGINX = """- nginx asks the server by the uwsgi protocol over a unix socket, one connection for each request, with as many
+  worker processes as there are processors; its processor time and its memory are counted with the server's.
+"""
+OF = {"wsgi": OF_WSGI, "asgi": OF_ASGI, "nginx": OF_NGINX}
 
 
 def write(path, results):
@@ -78,13 +83,13 @@ def write(path, results):
 
 
 def text(results, picture):
-    title, made, job = KINDS_OF_PAGES[results.get("asgi", False)]
+    title, made, job = KINDS_OF_PAGES[results["page"]]
     workers = "1 worker" if job.workers == 1 else "%d workers" % job.workers
     return PAGE.format(
         title=title, made=made,
         machine=results["machine"], date=results["date"], load=results["load"], versions=", ".join(results["versions"]),
         plot=picture, goals=goal_table(results), tables="\n".join(tables(results)), failures=failures(results),
-        how=HOW.format(workers=workers, more=OF_ASGI if results.get("asgi") else OF_WSGI, **results), commands="\n".join(commands(results, job)))
+        how=HOW.format(workers=workers, more=OF[results["page"]], **results), commands="\n".join(commands(results, job)))
 
 
 def measured(results, *kinds):

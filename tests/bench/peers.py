@@ -18,6 +18,7 @@ class Job:
     log: Optional[str] = None  # file for the access log
     interface: str = "wsgi"  # or asgi
     sockets: int = 0  # WebSockets that are open at once
+    unix: Optional[str] = None  # the socket on which it is to speak the uwsgi protocol, in place of HTTP on the port
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +30,11 @@ class Peer:
     logs: bool = True  # has an access log
     instead: bool = False  # another setting of a server that is measured, to see which is the best
     asgi: Optional[Callable[[Job], list]] = None  # the command for ASGI
+    behind: Optional[Callable[[Job], list]] = None  # the command for WSGI by the uwsgi protocol
 
     def line(self, job):
+        if job.unix:
+            return self.behind(job)
         return (self.asgi if job.interface == "asgi" else self.command)(job)
 
 
@@ -39,7 +43,8 @@ def program(name):
 
 
 def gobridge(job):
-    line = [GOBRIDGE, "run", job.application, "--python", PYTHON, "--bind", "127.0.0.1:%d" % job.port,
+    bind = "uwsgi:unix:" + job.unix if job.unix else "127.0.0.1:%d" % job.port
+    line = [GOBRIDGE, "run", job.application, "--python", PYTHON, "--bind", bind,
             "--workers", str(job.workers), "--log-level", "error"]
     line += ["--threads", str(job.threads)] if job.threads > 1 else []
     line += ["--limit-connections", str(2 * job.sockets)] if job.sockets else []
@@ -62,7 +67,7 @@ def granian(threads, *more):
 
 def uwsgi(*http, more=("--thunder-lock",)):
     def command(job):
-        line = [program("uwsgi"), *http, "127.0.0.1:%d" % job.port, "--module", job.application, "--processes", str(job.workers),
+        line = [program("uwsgi"), *http, job.unix or "127.0.0.1:%d" % job.port, "--module", job.application, "--processes", str(job.workers),
                 "--master", "--listen", "1024", *more]
         line += ["--threads", str(job.threads)] if job.threads > 1 else []
         return line + (["--logto", job.log] if job.log else ["--disable-logging"])
@@ -72,8 +77,9 @@ def uwsgi(*http, more=("--thunder-lock",)):
 
 def gunicorn(worker, threads):
     def command(job):
-        line = [program("gunicorn"), "--bind", "127.0.0.1:%d" % job.port, "--workers", str(job.workers), "--worker-class", worker,
-                "--threads", str(threads(job)), "--http-parser", "fast", "--no-control-socket", "--log-level", "error"]
+        line = [program("gunicorn"), "--workers", str(job.workers), "--worker-class", worker, "--threads", str(threads(job)),
+                "--no-control-socket", "--log-level", "error"]
+        line += ["--bind", "unix:" + job.unix, "--protocol", "uwsgi"] if job.unix else ["--bind", "127.0.0.1:%d" % job.port, "--http-parser", "fast"]
         return line + (["--access-logfile", job.log] if job.log else []) + [job.application]
 
     return command
@@ -131,15 +137,17 @@ def peer(name, *arguments, **named):
 
 
 ALL = dict([
-    peer("gobridge", gobridge, asgi=gobridge),
+    peer("gobridge", gobridge, asgi=gobridge, behind=gobridge),
     peer("granian", granian(lambda job: job.threads), ("granian",), asgi=granian_asgi()),
     peer("granian-threads", granian(lambda job: None), ("granian",), "granian with its own number of threads"),
     peer("uwsgi", uwsgi("--http11-socket"), ("uWSGI",),
-         "stays with a connection as long as there are requests on it, so that its latencies leave out whom it does not serve"),
+         "stays with a connection as long as there are requests on it, so that its latencies leave out whom it does not serve",
+         behind=uwsgi("--uwsgi-socket")),
     peer("uwsgi-close", uwsgi("--http-socket"), ("uWSGI",), "closes the connection after each answer"),
     peer("uwsgi-router", uwsgi("--http-keepalive", "--http-auto-chunked", "--http"), ("uWSGI",),
          "has one more process, which holds the connections and opens one to a worker for each request"),
-    peer("gunicorn", gunicorn("gthread", lambda job: job.threads), ("gunicorn", "gunicorn_h1c"), asgi=gunicorn_asgi),
+    peer("gunicorn", gunicorn("gthread", lambda job: job.threads), ("gunicorn", "gunicorn_h1c"), asgi=gunicorn_asgi,
+         behind=gunicorn("sync", lambda job: 1)),
     peer("waitress", waitress, ("waitress",), "one process, with as many threads as the others have altogether", logs=False),
     peer("bjoern", library("bjoern"), ("bjoern",), "runs one request at a time in each process", logs=False),
     peer("fastpysgi", library("fastpysgi"), ("fastpysgi",), "of WSGI it runs one request at a time in each process", logs=False,

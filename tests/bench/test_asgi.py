@@ -104,7 +104,7 @@ class Cells(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def test_has_its_own_words(self):
-        found = {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1, "asgi": True,
+        found = {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1, "page": "asgi",
                  "cells": {cell.name: {"rows": {name: [row(100)] for name in cell.named}, "failed": {}} for cell in asgi_cells.TABLE}}
         text = page.text(found, "benchmarks-asgi.svg")
         for part in ("# Benchmarks of ASGI", "`make bench-asgi`", "with 1 worker and 64 connections", "| **WebSocket echo", "| **9,900 idle",

@@ -11,6 +11,7 @@ import xml.dom.minidom
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "apps")]
 
+import behind  # noqa: E402
 import cells  # noqa: E402
 import connections  # noqa: E402
 import goals  # noqa: E402
@@ -24,7 +25,7 @@ import processes  # noqa: E402
 import report  # noqa: E402
 import server  # noqa: E402
 import where  # noqa: E402
-from cell import ASGI, Cell, percentile  # noqa: E402
+from cell import ASGI, NGINX, Cell, percentile  # noqa: E402
 
 WRK = """Running 1s test @ http://127.0.0.1:8000/
   1 threads and 64 connections
@@ -47,7 +48,7 @@ def result(rate, **more):
 
 def results(**rows):
     """A results file with the cell hello."""
-    return {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1, "asgi": False,
+    return {"machine": "2 CPUs", "date": "1 January 2026", "load": 0.1, "versions": ["gobridge 0"], "rounds": 3, "seconds": 1, "page": "wsgi",
             "cells": {"hello": {"rows": rows, "failed": {"uwsgi": "does not serve\nits log"}}}}
 
 
@@ -181,6 +182,27 @@ class Cells(unittest.TestCase):
             rows = {name: [result(1)] for name in names}
             for goal in cell.goals:
                 self.assertIsNotNone(goals.outcome(goal, rows)[0], (cell.name, goal.text))
+
+
+class BehindNginx(unittest.TestCase):
+    cells = [cell for cell in cells.ALL.values() if cell.part == NGINX]
+
+    def test_servers_speak_uwsgi_on_the_socket_that_nginx_asks(self):
+        self.assertEqual({cell.application for cell in self.cells}, {"plain:hello", "flasked:app", "djangoed.wsgi:application"})
+        for cell in self.cells:
+            for name in cell.named:
+                job = cell.job(8080, name)
+                self.assertIn(job.unix, " ".join(peers.ALL[name].line(job)))
+                self.assertIn("uwsgi", " ".join(peers.ALL[name].line(job)))
+                for part in ("listen 127.0.0.1:8080 ", "uwsgi_pass unix:%s;" % job.unix):
+                    self.assertIn(part, behind.configuration(job))
+
+    def test_page(self):
+        rows = {name: [result(100)] for name in ("gobridge", "uwsgi", "gunicorn")}
+        found = dict(results(), page="nginx", cells={cell.name: {"rows": rows, "failed": {}} for cell in self.cells})
+        text = page.text(found, "benchmarks-nginx.svg")
+        for part in ("# Benchmarks behind nginx", "`make bench-nginx`", "| **Flask behind nginx** | gobridge | 100 |", "--bind uwsgi:unix:app.sock"):
+            self.assertIn(part, text)
 
 
 class Proc(unittest.TestCase):
