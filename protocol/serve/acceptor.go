@@ -13,7 +13,8 @@ import (
 
 // An acceptor takes the connections of all listeners and deals each to the reactor
 // that has the fewest. There is one, on a goroutine of its own: reactors that accepted
-// for themselves would each take what came while the others were busy.
+// for themselves would each take what came while the others were busy, and keep it. Where
+// connections are short they do accept for themselves (door.go).
 //
 // When descriptors or memory run out it says so and looks again a little later; what
 // came meanwhile waits in the backlog. At the limit of connections it waits likewise,
@@ -33,7 +34,7 @@ type acceptor struct {
 	poller    poller
 	wake      int // eventfd
 	complaint time.Time
-	crowded   time.Time                                                 // when a client with too many connections was last told of
+	crowded   atomic.Int64                                              // Unix nanoseconds; when a client with too many connections was last told of
 	accept    func(fd int, from *unix.RawSockaddrAny) (int, unix.Errno) // accept4; tests have it fail
 }
 
@@ -63,25 +64,32 @@ func newAcceptor(listeners []*Listener, reactors []*reactor, limit int, log zero
 		a.poller.close()
 		return nil, err
 	}
-	if err = a.watch(); err != nil {
+	if err = a.watchAll(); err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
 }
 
-// watch registers the listeners level-triggered: what is left in a backlog after a
-// batch is told again.
-func (a *acceptor) watch() error {
+func (a *acceptor) watchAll() error {
 	if err := a.poller.control(unix.EPOLL_CTL_ADD, a.wake, interestIn, bellIndex, 0); err != nil {
 		return err
 	}
 	for i, l := range a.listeners {
-		if err := a.poller.control(unix.EPOLL_CTL_ADD, l.fd, unix.EPOLLIN, int32(i), 0); err != nil {
+		if l.selfServed() {
+			continue
+		}
+		if err := a.watch(i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// watch registers a listener level-triggered: what is left in a backlog after a batch is
+// told again. Any goroutine may call it.
+func (a *acceptor) watch(listener int) error {
+	return a.poller.control(unix.EPOLL_CTL_ADD, a.listeners[listener].fd, unix.EPOLLIN, int32(listener), 0)
 }
 
 // run accepts until stop, and then whoever is connected already.
@@ -180,23 +188,28 @@ func (a *acceptor) room() bool {
 	return false
 }
 
-// admit deals a connection, unless its client has too many. A web server has many clients'.
+// admit deals a connection, unless its client has too many.
 func (a *acceptor) admit(c newcomer) {
-	if c.listener.gateways.Peer(c.remote.Addr()) {
+	if a.counts(&c) {
 		a.deal(c)
-		return
 	}
-	counted, ok := a.addresses.enter(c.remote.Addr())
-	if !ok {
-		turnDown(c.fd)
-		if now := time.Now(); now.Sub(a.crowded) >= complainEvery {
-			a.crowded = now
-			a.log.Warn().Str("client", c.remote.Addr().String()).Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", a.addresses.limit)
-		}
-		return
+}
+
+// counts counts a connection for its client. It reports false, and has turned the client down,
+// when that one has too many. A web server has many clients'. Any goroutine may call it.
+func (a *acceptor) counts(c *newcomer) (ok bool) {
+	if c.listener.gateways.Peer(c.remote.Addr()) {
+		return true
 	}
-	c.counted = counted
-	a.deal(c)
+	if c.counted, ok = a.addresses.enter(c.remote.Addr()); ok {
+		return true
+	}
+	turnDown(c.fd)
+	now := time.Now().UnixNano()
+	if last := a.crowded.Load(); now-last >= int64(complainEvery) && a.crowded.CompareAndSwap(last, now) {
+		a.log.Warn().Str("client", c.remote.Addr().String()).Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", a.addresses.limit)
+	}
+	return false
 }
 
 // deal gives a connection to the reactor with the fewest.

@@ -292,7 +292,7 @@ func (c *conn) sent(n, size int) bool {
 	}
 	if !c.watching {
 		c.watching = true
-		c.watch(interestOut)
+		c.rewatch(interestOut)
 	}
 	return false
 }
@@ -318,10 +318,23 @@ func (c *conn) takes() bool {
 	return by > c.r.now+wheelTick
 }
 
-// watch changes what epoll tells of the socket. What holds already is told at once.
-func (c *conn) watch(interest uint32) {
-	if err := c.r.poller.control(unix.EPOLL_CTL_MOD, c.fd, interest, c.index, c.uses); err != nil {
-		// Only memory can be missing. Without the event the write deadline ends it.
+// watch says what epoll is to tell of the socket. What holds already is told at once. Only memory
+// can be missing for it.
+func (c *conn) watch(interest uint32) error {
+	operation := unix.EPOLL_CTL_MOD
+	if !c.watched {
+		operation = unix.EPOLL_CTL_ADD
+	}
+	if err := c.r.poller.control(operation, c.fd, interest, c.index, c.uses); err != nil {
+		return err
+	}
+	c.watched = true
+	return nil
+}
+
+// rewatch changes that. Without the event the write deadline ends it.
+func (c *conn) rewatch(interest uint32) {
+	if err := c.watch(interest); err != nil {
 		c.r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched")
 	}
 }
@@ -330,7 +343,7 @@ func (c *conn) watch(interest uint32) {
 func (c *conn) unwatch() {
 	if c.watching {
 		c.watching = false
-		c.watch(interestIn)
+		c.rewatch(interestIn)
 	}
 }
 

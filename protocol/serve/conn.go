@@ -52,6 +52,7 @@ type conn struct {
 	half     bool // the client has sent its FIN, which is not read yet
 	ended    bool // it is read: nothing more comes
 	blocked  bool // the socket took less than there was: wait until it can be written
+	watched  bool // epoll knows it
 	watching bool // EPOLLOUT is registered
 	trusted  bool // its peer is believed what it says as a proxy
 	queued   bool // it stands in reactor.again

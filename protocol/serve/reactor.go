@@ -76,6 +76,7 @@ const (
 	orderEnd               // end what goes on without an end in sight
 	orderCut               // close all connections
 	orderStop              // and end
+	orderShut              // touch the listeners no more
 )
 
 const (
@@ -159,7 +160,10 @@ func (r *reactor) turn(events int) (did int) {
 
 // event passes one event on, if its connection is still the one it was meant for.
 func (r *reactor) event(e *unix.EpollEvent) {
-	if e.Fd == bellIndex {
+	if e.Fd < 0 {
+		if e.Fd != bellIndex {
+			r.welcome(e.Fd)
+		}
 		return
 	}
 	if c := r.conns[e.Fd]; c.uses == uint32(e.Pad) && c.phase != closed {
@@ -305,7 +309,15 @@ func (r *reactor) adopt() int {
 func (r *reactor) admit(n *newcomer) {
 	c := r.take()
 	c.open(n)
-	if err := r.poller.control(unix.EPOLL_CTL_ADD, c.fd, interestIn, c.index, c.uses); err != nil {
+	if n.listener.selfServed() { // what it asks for has probably come with it
+		uses := c.uses
+		c.readable = true
+		c.read()
+		if c.uses != uses || c.watched {
+			return
+		}
+	}
+	if err := c.watch(interestIn); err != nil {
 		r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched and was closed")
 		c.close()
 	}
@@ -328,7 +340,11 @@ func (r *reactor) take() *conn {
 // orderDrain no more connections are dealt to it.
 func (r *reactor) obey(orders uint32) bool {
 	r.parting = true
-	if orders == orderPart {
+	if orders&orderShut != 0 {
+		r.closeDoors()
+		orders &^= orderShut
+	}
+	if orders&^orderPart == 0 {
 		return false
 	}
 	if !r.draining {

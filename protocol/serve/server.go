@@ -30,8 +30,9 @@ type Server struct {
 	requestIDLower string
 
 	serving   sync.WaitGroup
-	stopping  sync.Once // accepting
-	unlisten  error     // what closing the listeners said
+	doors     sync.WaitGroup // reactors that may still accept
+	stopping  sync.Once      // accepting
+	unlisten  error          // what closing the listeners said
 	closeOnce sync.Once
 	told      told
 	cut       atomic.Int64 // connections cut before they had their answer
@@ -84,6 +85,13 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 	}
 	for _, l := range listeners {
 		l.gateways = settings.GatewayFrom[l.dialect.name]
+	}
+	for _, r := range s.reactors {
+		if err = r.openDoors(listeners); err != nil {
+			s.acceptor.close()
+			s.discard()
+			return nil, fmt.Errorf("watch the listeners: %w", err)
+		}
 	}
 	s.acceptor.addresses = addresses{limit: settings.PerAddress, exempt: s.settings.proxies, counts: map[netip.Addr]*addressCount{}}
 	return s, nil
@@ -210,6 +218,9 @@ func (s *Server) Connections() int { return int(s.acceptor.count.Load()) }
 func (s *Server) stopAccepting(hasty bool) error {
 	s.stopping.Do(func() {
 		s.acceptor.stop(hasty)
+		s.doors.Add(len(s.reactors))
+		s.order(orderShut)
+		s.doors.Wait()
 		for _, l := range s.listeners {
 			s.unlisten = errors.Join(s.unlisten, l.Close())
 		}

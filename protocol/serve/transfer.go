@@ -126,7 +126,7 @@ func (c *conn) awaitRoom(t *transfer) {
 		t.by = c.takeBy(t.by, t.sent)
 	}
 	c.setWrite(t.by)
-	c.watch(interestOut)
+	c.rewatch(interestOut)
 }
 
 func (c *conn) cutTransfer(text string, errno unix.Errno) {
