@@ -1,4 +1,3 @@
-// Package cgitest has what the tests of the protocols share whose requests are variables.
 package cgitest
 
 import (
