@@ -62,14 +62,14 @@ func baseImages(t *testing.T) (goImage, pythonImage string) {
 func build(t *testing.T, tag, dockerfile, context string, args ...string) {
 	t.Helper()
 	begin := time.Now()
-	buildah(t, append(append([]string{"bud", "--pull-never", "--format", "docker", "--isolation", "chroot", "--tag", tag, "--file", dockerfile,
+	buildah(t, append(append([]string{"bud", "--pull-never", "--disable-compression", "--format", "docker", "--isolation", "chroot", "--tag", tag, "--file", dockerfile,
 		"--volume", root(t, ".tools", "container", "wheels") + ":/wheels:ro"}, args...), context)...)
 	t.Cleanup(func() { buildah(t, "rmi", tag) })
 	t.Logf("%s was built in %v", tag, time.Since(begin).Round(time.Second))
 }
 
-// buildOurs builds the image of the repository's own Dockerfile. The Go of this machine, what it
-// has compiled already, and its modules are mounted where the base image has its own.
+// buildOurs builds the image gobridge, of the repository's own Dockerfile. The Go of this machine,
+// what it has compiled already, and its modules are mounted where the base image has its own.
 func buildOurs(t *testing.T) {
 	t.Helper()
 	goImage, pythonImage := baseImages(t)

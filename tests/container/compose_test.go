@@ -58,9 +58,8 @@ func readCompose(t *testing.T) (c composed) {
 	return c
 }
 
-// TestCompose checks examples/docker/compose.yaml and then does what it says, step by step.
-func TestCompose(t *testing.T) {
-	buildOurs(t)
+// testCompose checks examples/docker/compose.yaml and then does what it says, step by step.
+func testCompose(t *testing.T) {
 	file := readCompose(t)
 	prepare, app, nginx := file.Services["prepare"], file.Services["app"], file.Services["nginx"]
 	if len(file.Services) != 3 || app.Build == nil || prepare.Image != app.Image {

@@ -18,8 +18,13 @@ import (
 	"gobridge/tests/server"
 )
 
-func TestImage(t *testing.T) {
+func TestContainer(t *testing.T) {
 	buildOurs(t)
+	t.Run("image", testImage)
+	t.Run("compose", testCompose)
+}
+
+func testImage(t *testing.T) {
 	config := configOf(t, "gobridge")
 	folder := unpack(t, "gobridge")
 	t.Run("what it says of itself", func(t *testing.T) { checkConfig(t, config) })
