@@ -209,6 +209,7 @@ const slowStart = 10 * time.Second
 func (v *service) startBridge() (started bool, err error) {
 	s := v.settings
 	s.resolve(allowedCPUs(), cgroupMemory("/"))
+	v.log.Debug().Int("workers", s.workers).Int("reactors", s.reactors).Int64("memory-budget", s.memory).Msg("what is auto is settled")
 	// Reactors rarely block; the rest of the runtime needs CPUs beside them.
 	runtime.GOMAXPROCS(s.reactors + max(2, runtime.NumCPU()))
 	_, streams := s.shareMemory()

@@ -78,8 +78,11 @@ func TestWorkerIsKilledByTheKernel(t *testing.T) {
 		return
 	}
 	noted, variable := notes(t)
-	s := start(t, server.Config{Env: []string{variable}, Args: []string{"--workers", "2"},
+	s := start(t, server.Config{Env: []string{variable}, Args: []string{"--workers", "2", "--log-level", "debug"},
 		Command: []string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group, root(t, "bin", "gobridge"), "run", "behaviour:application"}})
+	if _, err := s.AwaitLog(fmt.Sprintf(`what is auto is settled memory-budget=%d `, 75<<20)); err != nil {
+		t.Error(err)
+	}
 	if a := get(s, "/grow"); a.status != http.StatusBadGateway {
 		t.Errorf("the request that wants too much: %+v", a)
 	}
