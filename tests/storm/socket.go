@@ -17,7 +17,7 @@ import (
 )
 
 // socket is one client's WebSockets, one after the other. Each is a request of its own in the
-// books: whole when every message came back and both ends have said goodbye.
+// books: whole when every message came back and both ends have said goodbye, or the server has, as it stops.
 type socket struct {
 	server *server
 	books  *books
@@ -105,20 +105,32 @@ func (k *socket) echo(conn net.Conn, in *bufio.Reader, r *request) bool {
 	case err != nil:
 		return r.judge(cut, "%v", err)
 	case op == sockets.Close:
-		return r.ended(got)
+		return k.ended(conn, r, got)
 	case op != sockets.Binary || !bytes.Equal(got, message):
 		return r.judge(wrong, "a message of %d bytes came back as one of %d, kind %d", size, len(got), op)
 	}
 	return true
 }
 
-// lostCode is what a client is told whose worker has died (RFC 6455 section 7.4.1).
-const lostCode = 1011
+// What a client is told whose worker has died, and when the server stops (RFC 6455 section 7.4.1).
+const (
+	lostCode    = 1011
+	restartCode = 1012
+)
 
 // ended judges a close that the client has not asked for.
-func (r *request) ended(payload []byte) bool {
-	if len(payload) >= 2 && binary.BigEndian.Uint16(payload) == lostCode {
-		return r.judge(cut, "closed with %d", lostCode)
+func (k *socket) ended(conn net.Conn, r *request, payload []byte) bool {
+	code := 0
+	if len(payload) >= 2 {
+		code = int(binary.BigEndian.Uint16(payload))
+	}
+	switch {
+	case code == lostCode:
+		return r.judge(cut, "closed with %d", code)
+	case code == restartCode && k.ending.Load():
+		conn.Write(sockets.Frame(sockets.Fin|sockets.Close, sockets.Closing(code, ""))) // the server may be gone
+		r.judge(whole, "")
+		return false
 	}
 	return r.judge(wrong, "closed with %q", payload)
 }
@@ -135,7 +147,7 @@ func (k *socket) part(conn net.Conn, in *bufio.Reader, r *request) bool {
 	case op != sockets.Close || len(got) < 2:
 		return r.judge(wrong, "kind %d %q as an answer to a close", op, got)
 	case binary.BigEndian.Uint16(got) != 1000:
-		return r.ended(got)
+		return k.ended(conn, r, got)
 	}
 	r.judge(whole, "")
 	return true
