@@ -38,7 +38,7 @@ def as_websocket(scope):
     del scope["method"]
     lists = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
     scope["subprotocols"] = [each for each in (item.strip() for item in ",".join(lists).split(",")) if each]
-    scope["extensions"] = {"websocket.http.response": {}}
+    scope["extensions"]["websocket.http.response"] = {}  # beside what a web server has sent
 
 
 def is_disconnect(exception):

@@ -14,6 +14,7 @@ type Protocol struct {
 	Title    string // in sentences: "the uwsgi protocol"
 	Block    string // what holds the variables: "the uwsgi packet"
 	Framed   bool   // it says by itself where a body ends: a length of -1 is one that is not known (Caddy)
+	Tunnels  bool   // an answer of 101 makes a tunnel of the connection, so that WebSockets come by it
 	NoScript bool   // a SCRIPT_NAME that comes without PATH_INFO may be the whole path, as PHP is told the name of its file
 }
 
@@ -35,6 +36,7 @@ type Head struct {
 	ClientUnix bool       // REMOTE_ADDR says that the client has connected to a unix socket of the web server's
 	Forwarded  bool       // there is a field with which proxies speak of the client: see http1.Forwarding
 	WantsJSON  bool       // the client would rather have an error as JSON
+	WebSocket  bool       // the client asks for an upgrade to websocket, and can have one
 	Sparse     bool       // REQUEST_METHOD was not sent
 	NamesCode  bool       // a variable names code to load, as uWSGI does: nobody loads it here
 	Reserved   bool       // a variable pretended to be one of the server's own, and was left out

@@ -26,10 +26,17 @@ func (h *Head) Finish(mounted bool) error {
 	if err := h.target(mounted); err != nil {
 		return err
 	}
+	h.WebSocket = h.sent.webSocket && h.sent.upgrade && h.upgrades()
 	h.client()
 	h.server()
 	h.rest()
 	return nil
+}
+
+// upgrades says whether there are upgrades: of the client's protocols only HTTP/1.1 has them (RFC
+// 9110 section 7.8). A site that does not send it is believed that its web server knows.
+func (h *Head) upgrades() bool {
+	return h.Protocol.Tunnels && (len(h.sent.protocol) == 0 || string(h.sent.protocol) == "HTTP/1.1")
 }
 
 func (h *Head) method() error {

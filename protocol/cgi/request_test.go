@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	plain    = &cgi.Protocol{Name: "uwsgi", Title: "the uwsgi protocol", Block: "the uwsgi packet"}
+	plain    = &cgi.Protocol{Name: "uwsgi", Title: "the uwsgi protocol", Block: "the uwsgi packet", Tunnels: true}
 	noScript = &cgi.Protocol{Name: "fastcgi", Title: "FastCGI", Block: "the FastCGI parameters", NoScript: true}
 )
 
@@ -143,6 +143,8 @@ func TestRemarks(t *testing.T) {
 	}{
 		{"HTTP_ACCEPT=application/json", func(p *cgi.Head) bool { return p.WantsJSON }},
 		{"REQUEST_METHOD=HEAD", func(p *cgi.Head) bool { return p.HeadMethod }},
+		{"HTTP_CONNECTION=keep-alive, Upgrade|HTTP_UPGRADE=WebSocket", func(p *cgi.Head) bool { return p.WebSocket }},
+		{"HTTP_CONNECTION=upgrade|HTTP_UPGRADE=h2c|HTTP_UPGRADE=x, websocket|SERVER_PROTOCOL=HTTP/1.1", func(p *cgi.Head) bool { return p.WebSocket }},
 		{"REMOTE_ADDR=unix:", func(p *cgi.Head) bool { return p.ClientUnix }},
 		{"HTTP_X_REAL_IP=x", func(p *cgi.Head) bool { return p.Forwarded }},
 		{"HTTP_FORWARDED=x", func(p *cgi.Head) bool { return p.Forwarded }},
@@ -158,13 +160,23 @@ func TestRemarks(t *testing.T) {
 		if err != nil || c.said(p) {
 			t.Errorf("without %s: %v, or it is said", c.variable, err)
 		}
-		if p, err = head(false, c.variable); err != nil || !c.said(p) {
+		if p, err = head(false, strings.Split(c.variable, "|")...); err != nil || !c.said(p) {
 			t.Errorf("%s: %v, or it is not said", c.variable, err)
 		}
 	}
 	// netip takes any text for a zone, with which a line could be added to an access log.
 	if p, err := head(false, "REMOTE_ADDR=fe80::1%a\n203.0.113.1 - -"); err != nil || p.Client.IsValid() || p.Request.Peer.RemoteAddr != "" {
 		t.Errorf("an address with a zone: %q, %v", p.Request.Peer.RemoteAddr, err)
+	}
+	for _, variables := range []string{"HTTP_CONNECTION=upgrade", "HTTP_UPGRADE=websocket", "HTTP_CONNECTION=upgrade|HTTP_UPGRADE=h2c",
+		"HTTP_CONNECTION=upgrade|HTTP_UPGRADE=websocket|SERVER_PROTOCOL=HTTP/2.0", "HTTP_CONNECTION=upgrade|UPGRADE=websocket"} {
+		if p, err := head(false, strings.Split(variables, "|")...); err != nil || p.WebSocket {
+			t.Errorf("%s: %v, or it asks for a WebSocket", variables, err)
+		}
+	}
+	asks := cgitest.Fields("HTTP_CONNECTION=upgrade", "HTTP_UPGRADE=websocket")
+	if p, err := cgitest.Head(noScript, false, asks); err != nil || p.WebSocket {
+		t.Errorf("by a protocol without tunnels: %v, or it asks for a WebSocket", err)
 	}
 	if p, _ := head(false); !p.Sparse {
 		t.Error("that no method was sent is not said")

@@ -16,6 +16,7 @@ type sent struct {
 	kind, length                               []byte // CONTENT_TYPE, CONTENT_LENGTH
 	document                                   []byte // DOCUMENT_URI, nginx's name for the decoded path
 	host                                       int    // the place of Host among the fields, from 1; 0: there is none
+	upgrade, webSocket                         bool   // Connection says so; Upgrade lists it
 }
 
 // Add takes a variable, and changes its bytes. Of one that comes several times the last value
@@ -148,6 +149,10 @@ func (h *Head) field(name, value []byte) bool {
 			return true
 		}
 		h.sent.host = len(h.Request.Fields) + 1
+	case "CONNECTION":
+		h.sent.upgrade = h.sent.upgrade || http1.Lists(value, "upgrade")
+	case "UPGRADE":
+		h.sent.webSocket = h.sent.webSocket || http1.Lists(value, "websocket")
 	case "ACCEPT":
 		h.WantsJSON = h.WantsJSON || http1.PrefersJSON(value)
 	}

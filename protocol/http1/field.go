@@ -69,7 +69,7 @@ func (p *Parser) special(name, value []byte) error {
 	switch len(name) {
 	case 2:
 		if bridge.EqualFold(name, "te") {
-			p.Request.Trailers = p.Request.Trailers || takesTrailers(value)
+			p.Request.Trailers = p.Request.Trailers || Lists(value, "trailers") // RFC 9110 section 10.1.4
 		}
 	case 4:
 		if bridge.EqualFold(name, "host") {
@@ -84,7 +84,7 @@ func (p *Parser) special(name, value []byte) error {
 		}
 	case 7:
 		if bridge.EqualFold(name, "upgrade") {
-			p.upgrade(value)
+			p.seen.webSocket = p.seen.webSocket || Lists(value, "websocket")
 		}
 	case 9:
 		p.Forwarded = p.Forwarded || bridge.EqualFold(name, "forwarded")
@@ -130,19 +130,12 @@ func (p *Parser) connection(value []byte) {
 	}
 }
 
-func (p *Parser) upgrade(value []byte) {
+// Lists says whether one of the words of a field, between commas, is this one, which is in lower
+// case (RFC 9110 section 5.6.1).
+func Lists(value []byte, word string) bool {
 	for more := true; more; {
-		var protocol []byte
-		protocol, value, more = bytes.Cut(value, comma)
-		p.seen.webSocket = p.seen.webSocket || bridge.EqualFold(trim(protocol), "websocket")
-	}
-}
-
-// takesTrailers says whether TE says so (RFC 9110 section 10.1.4).
-func takesTrailers(value []byte) bool {
-	for more := true; more; {
-		var coding []byte
-		if coding, value, more = bytes.Cut(value, comma); bridge.EqualFold(trim(coding), "trailers") {
+		var each []byte
+		if each, value, more = bytes.Cut(value, comma); bridge.EqualFold(trim(each), word) {
 			return true
 		}
 	}

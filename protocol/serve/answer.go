@@ -354,14 +354,8 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	if w.expect && w.body != bodyWhole {
 		w.close = true // after a final answer the client may send its body or not
 	}
-	s := &c.r.server.settings
-	r := http1.Response{Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts(), Server: s.ServerName, Extra: s.Extra}
-	switch {
-	case c.speaks.gateway != nil:
-		r.Alone, r.Server, r.CGI, r.Carried = true, "", w.cgi, w.id != 0
-	case !s.NoDate:
-		r.Date = c.r.date.At(c.r.wall)
-	}
+	r := http1.Response{Minor: w.minor, NoBody: w.noBody, KeepAlive: !w.close && !c.parts()}
+	c.sign(&r)
 	from := len(out)
 	if w.id != 0 {
 		out = fastcgi.OpenStdout(out, w.id)
@@ -372,6 +366,18 @@ func (c *conn) appendHead(out []byte, h *bridge.ResponseHead) []byte {
 	}
 	w.due = h.BodyLength
 	return out
+}
+
+// sign says whose answer it is. A web server that passes it on says what it is itself.
+func (c *conn) sign(r *http1.Response) {
+	w, s := c.work, &c.r.server.settings
+	if r.Extra = s.Extra; c.speaks.gateway != nil {
+		r.Alone, r.CGI, r.Carried = true, w.cgi, w.id != 0
+		return
+	}
+	if r.Server = s.ServerName; !s.NoDate {
+		r.Date = c.r.date.At(c.r.wall)
+	}
 }
 
 // mayBeMuchLeft says whether the connection should end with its answer, because to throw

@@ -29,7 +29,7 @@ func (c *conn) useGateway(h *cgi.Head, b []byte, n int, err error) int {
 	c.tellOfHead(h)
 	w := c.work
 	w.close = w.close || c.speaks.single
-	w.noBody, w.asJSON = h.HeadMethod, h.WantsJSON
+	w.noBody, w.asJSON, w.upgrade = h.HeadMethod, h.WantsJSON, h.WebSocket
 	believed := h.ClientUnix && c.trusts(netip.Addr{}) || h.Client.IsValid() && c.trusts(h.Client)
 	if !c.begin(&h.Request, h.Forwarded && believed, n, len(b)-n) {
 		return len(b)

@@ -50,6 +50,7 @@ type progress struct {
 	aside    []byte // what is to go out behind the record that has begun
 	noBody   bool   // the method is HEAD
 	asJSON   bool   // the client would rather have an error as JSON
+	upgrade  bool   // it asks for a WebSocket
 	close    bool   // the connection ends after this answer
 	over     bool   // everything of the answer is made; what is not sent stands in pending
 	refused  bool   // by the front, and the client may be sending on
@@ -142,7 +143,7 @@ func (c *conn) useHead(b []byte) int {
 		c.awaitHead()
 		return 0
 	}
-	w.minor, w.close, w.noBody, w.asJSON = p.Request.Minor, !p.KeepAlive, p.HeadMethod, p.WantsJSON
+	w.minor, w.close, w.noBody, w.asJSON, w.upgrade = p.Request.Minor, !p.KeepAlive, p.HeadMethod, p.WantsJSON, p.WebSocket
 	p.Request.Peer = &c.peer
 	if !c.begin(&p.Request, p.Forwarded, n, len(b)-n) {
 		return len(b)
@@ -180,7 +181,7 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return false
 	}
 	w.peer = q.Peer
-	if w.parser.WebSocket && r.port.WebSockets() && !c.shake(q) {
+	if w.upgrade && r.port.WebSockets() && !c.shake(q) {
 		return true
 	}
 	if limit := s.BodySize; limit > 0 && q.BodyLength > limit {

@@ -80,22 +80,30 @@ func (c *conn) shake(q *bridge.Request) bool {
 func (c *conn) accept(h *bridge.ResponseHead) bool {
 	w, r := c.work, c.r
 	k, s := w.socket, &r.server.settings
+	var out http1.Response
+	c.sign(&out)
 	var extensions [128]byte
 	var settled []byte
 	if k.handshake.Deflate.On {
 		settled = k.handshake.Deflate.Append(extensions[:0])
 	}
-	out := http1.Response{Server: s.ServerName, Extra: s.Extra}
-	if !s.NoDate {
-		out.Date = r.date.At(r.wall)
-	}
 	w.pending = http1.AppendUpgrade(w.pending, h, &out, k.handshake.Accept[:], settled)
 	w.headSent, w.status, w.close = true, switching, true
-	w.parser.Release()
+	w.releaseParsers()
 	c.phase, w.full = talking, true // what came behind the handshake has not been looked at
 	k.pingAt, k.active = r.after(s.PingTime), r.now
 	c.spoke()
 	return true // converse, which is next, looks whether it is to end at once
+}
+
+// releaseParsers gives back what only requests need: an open WebSocket is to cost little. Between
+// whom it is stands in one of them.
+func (w *work) releaseParsers() {
+	w.parser.Release()
+	if w.packets != nil || w.netstrings != nil || w.records != nil {
+		w.origin = *w.peer
+		w.peer, w.packets, w.netstrings, w.records = &w.origin, nil, nil, nil
+	}
 }
 
 // spoke notes that something is said: memory is needed, and is looked after again.

@@ -5,7 +5,8 @@
 // A packet is a header of four bytes - a modifier, the size of what follows in two
 // little-endian bytes, a second modifier - and then variables: the size of the name, the
 // name, the size of the value, the value. Behind it comes the request's body, as it is: its
-// only length is CONTENT_LENGTH. A connection carries one request.
+// only length is CONTENT_LENGTH. A connection carries one request; but when its answer is 101,
+// what comes behind is passed on in both directions, and so a WebSocket comes through.
 //
 // What the variables mean is the affair of package cgi. What makes no sense is refused: sizes
 // that do not fit, an empty name, a length that is none, another modifier than those of a

@@ -13,7 +13,7 @@ const (
 )
 
 // Protocol is what this one is called.
-var Protocol = cgi.Protocol{Name: "uwsgi", Title: "the uwsgi protocol", Block: "the uwsgi packet"}
+var Protocol = cgi.Protocol{Name: "uwsgi", Title: "the uwsgi protocol", Block: "the uwsgi packet", Tunnels: true}
 
 // Parser parses the packets of requests, one after the other. What NewParser returns, with Local,
 // is ready.

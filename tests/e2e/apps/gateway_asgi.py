@@ -1,6 +1,7 @@
 """What an ASGI application sees of a request that a web server passed on by a protocol of its own."""
 
 import json
+import os
 
 
 async def body_of(receive):
@@ -17,7 +18,31 @@ def text_of(value):
     return value.decode("latin-1") if isinstance(value, bytes) else repr(value)
 
 
+def note(line):
+    with open(os.environ["NOTES"], "a", encoding="utf-8") as notes:
+        notes.write(line + "\n")
+
+
+async def talk(scope, receive, send):
+    """Say the scope, and then what is heard; "close CODE" closes. How it ends is noted."""
+    await receive()
+    if scope["path"] == "/refused":
+        return await send({"type": "websocket.close"})
+    await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None), "headers": [(b"x-own", b"yes")]})
+    seen = {name: value for name, value in scope.items() if name != "state"}
+    await send({"type": "websocket.send", "text": json.dumps(seen, default=text_of)})
+    while (event := await receive())["type"] == "websocket.receive":
+        word, _, code = (event.get("text") or "").partition(" ")
+        if word == "close":
+            await send({"type": "websocket.close", "code": int(code), "reason": "as you say"})
+        else:
+            await send({**event, "type": "websocket.send"})
+    note(f"ended-{scope['query_string'].decode()} {event['code']} {event['reason']}")
+
+
 async def application(scope, receive, send):
+    if scope["type"] == "websocket":
+        return await talk(scope, receive, send)
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     if scope["path"] == "/left":  # say when the client has gone
