@@ -2,22 +2,15 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"gobridge/tests/nginx"
 	"gobridge/tests/server"
 )
 
@@ -112,93 +105,17 @@ func TestEarlyAnswersBehindNginx(t *testing.T) {
 }
 
 // clientOf is a client of the nginx that listens on the socket of that name.
-func clientOf(dir, socket string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return net.Dial("unix", filepath.Join(dir, socket))
-		},
-	}}
-}
+func clientOf(dir, socket string) *http.Client { return nginx.Client(dir, socket) }
 
-// unprivileged makes a folder for a peer, and the account that it runs as, to which the
-// folder belongs: nobody's if the tests run as root.
+// unprivileged makes a folder for a peer, and the account that it runs as.
 func unprivileged(t *testing.T) (dir string, account *syscall.Credential) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "gobridge-nginx")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if os.Getuid() != 0 {
-		return dir, nil
-	}
-	nobody, err := user.Lookup("nobody")
-	must(t, err)
-	uid, err := strconv.Atoi(nobody.Uid)
-	must(t, err)
-	gid, err := strconv.Atoi(nobody.Gid)
-	must(t, err)
-	must(t, os.Chown(dir, uid, gid))
-	return dir, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return nginx.Folder(t)
 }
 
 // startNginx runs nginx until the end of the test, and wants it to have had nothing to
 // complain about. It listens on the socket of that name in the folder.
 func startNginx(t *testing.T, dir string, account *syscall.Credential, text, socket string) {
 	t.Helper()
-	config := filepath.Join(dir, "nginx.conf")
-	must(t, os.WriteFile(config, []byte(text), 0o644))
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // which is not on everyone's PATH
-		if _, err := os.Stat(program); err != nil {
-			t.Fatal("nginx is missing: scripts/setup test installs it, or apt-get install nginx-light")
-		}
-	}
-	nginx := exec.Command(program, "-p", dir, "-c", config, "-e", "stderr")
-	nginx.Dir = dir
-	nginx.SysProcAttr = &syscall.SysProcAttr{Credential: account}
-	log := new(lockedBuffer)
-	nginx.Stderr = log
-	must(t, nginx.Start())
-	t.Cleanup(func() {
-		if err := nginx.Process.Signal(syscall.SIGQUIT); err != nil {
-			t.Error(err)
-		}
-		if err := nginx.Wait(); err != nil {
-			t.Errorf("nginx: %v", err)
-		}
-		for line := range strings.Lines(log.String()) {
-			// That an upload is kept in a file is told as a warning.
-			if !strings.Contains(line, "is buffered to a temporary file") && !strings.Contains(line, "[notice]") {
-				t.Errorf("nginx: %s", line)
-			}
-		}
-	})
-	err = server.Await(func() bool {
-		conn, err := net.Dial("unix", filepath.Join(dir, socket))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	if err != nil {
-		t.Fatalf("nginx does not listen: %s", log)
-	}
-}
-
-// lockedBuffer is a buffer that a process may write while it is read.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.String()
+	nginx.Start(t, dir, account, text, socket)
 }
