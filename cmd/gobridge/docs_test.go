@@ -28,7 +28,7 @@ var ofOthers = []string{"benchmarks.md", "benchmarks-asgi.md", "benchmarks-asgi-
 // TestDocumentedOptionsExist wants every option that a page names to be there.
 func TestDocumentedOptionsExist(t *testing.T) {
 	known := []string{"help", "version", "json"} // of commands, beside their tables
-	for _, rows := range [][]setting{table, reloadTable, statusTable} {
+	for _, rows := range tables {
 		for _, row := range rows {
 			known = append(known, row.name)
 		}
@@ -80,7 +80,7 @@ func pages(t *testing.T, patterns ...string) map[string]string {
 var (
 	// ourCommand is one of ours in a code block, in code amid a text, in a unit file, or in the
 	// first line of an example.
-	ourCommand = regexp.MustCompile("(?m)(?:^|`|^Exec[A-Z][a-z]+=|^\"\"\".*: )(?:[a-z./]*/)?gobridge ((?:run|reload|status|version)\\b[^`\n]*)")
+	ourCommand = regexp.MustCompile("(?m)(?:^|`|^Exec[A-Z][a-z]+=|^\"\"\".*: )(?:[a-z./]*/)?gobridge ((?:run|reload|status|request|version)\\b[^`\n]*)")
 	continued  = regexp.MustCompile(`\\\n\s*`)
 	words      = regexp.MustCompile(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
 )
@@ -120,8 +120,11 @@ func take(args []string) error {
 	app := newApp()
 	for _, c := range app.Commands {
 		c.Action = func(c *cli.Context) error {
-			rows := map[string][]setting{"run": table, "reload": reloadTable, "status": statusTable}[c.Command.Name]
-			if _, err := readTable(rows, fromContext(c)); err != nil {
+			if _, err := readTable(tables[c.Command.Name], fromContext(c)); err != nil {
+				return err
+			}
+			if c.Command.Name == "request" && c.Args().Present() {
+				_, err := endpointOf(c.Args().Slice())
 				return err
 			}
 			if c.Command.Name == "run" && !c.Args().Present() {

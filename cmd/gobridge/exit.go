@@ -23,6 +23,7 @@ const (
 	exitNoServer    exitCode = 7
 	exitUnwell      exitCode = 8
 	exitNotYet      exitCode = 9
+	exitFailed      exitCode = 10
 )
 
 // exitCodes are all of them, with their meaning for who reads the docs.
@@ -37,9 +38,10 @@ var exitCodes = []struct {
 	{exitListen, "an address, or the path of `--control`, could not be listened on"},
 	{exitPython, "no usable Python interpreter, or not in the wanted host"},
 	{exitCut, "`run`: stopped before every request was answered: SIGQUIT, a second signal, or the graceful timeout passed"},
-	{exitNoServer, "`reload`, `status`: no such server was found, or it gave no answer"},
+	{exitNoServer, "`reload`, `status`: no such server was found, or it gave no answer; `request`: there is no whole answer"},
 	{exitUnwell, "`reload`: the server was starting or stopping; `status`: likewise, or its last reload failed"},
-	{exitNotYet, "`reload`: not over after `--timeout`; it goes on"},
+	{exitNotYet, "`reload`: not over after `--timeout`; it goes on; `request`: likewise, and it is given up"},
+	{exitFailed, "`request --fail`: the answer's status is 400 or more"},
 }
 
 // exitError gives an error the code to exit with.

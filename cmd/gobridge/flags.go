@@ -68,10 +68,17 @@ func fromContext(c *cli.Context) source {
 	}
 }
 
+// tables are the settings of the commands.
+var tables = map[string][]setting{"run": table, "reload": reloadTable, "status": statusTable, "request": requestTable}
+
 // flagsFirst moves flags before the arguments, where the flag package looks for them:
 // people write `gobridge run app:app --workers 2`. What follows "--" stays.
 func flagsFirst(args []string) []string {
 	var flags, rest []string
+	rows := table
+	if len(args) > 1 && tables[args[1]] != nil {
+		rows = tables[args[1]]
+	}
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
@@ -80,12 +87,12 @@ func flagsFirst(args []string) []string {
 		case arg == "--":
 			return append(append(flags, arg), append(rest, args[i+1:]...)...)
 		case len(arg) > 1 && arg[0] == '-':
-			if short, value, ok := attached(arg); ok {
+			if short, value, ok := attached(rows, arg); ok {
 				flags = append(flags, short, value)
 				continue
 			}
 			flags = append(flags, arg)
-			if takesNext(arg) && i+1 < len(args) {
+			if takesNext(rows, arg) && i+1 < len(args) {
 				i++
 				flags = append(flags, args[i])
 			}
@@ -98,13 +105,13 @@ func flagsFirst(args []string) []string {
 
 // attached takes a short flag and a value in one argument apart: -w4, -b:8000. One that is
 // no value of that flag is rather a long name with a dash too few.
-func attached(arg string) (short, value string, ok bool) {
+func attached(rows []setting, arg string) (short, value string, ok bool) {
 	if len(arg) < 3 || arg[1] == '-' || arg[2] == '=' {
 		return "", "", false
 	}
 	name, _, _ := strings.Cut(arg[1:], "=")
-	s := settingNamed(arg[1:2])
-	if s == nil || settingNamed(name) != nil {
+	s := settingNamed(rows, arg[1:2])
+	if s == nil || s.kind.bare || settingNamed(rows, name) != nil {
 		return "", "", false
 	}
 	if _, err := s.kind.parse(arg[2:]); err != nil {
@@ -115,18 +122,16 @@ func attached(arg string) (short, value string, ok bool) {
 
 // takesNext says whether the value of a flag is the next argument. All settings have
 // values; what is not one has none (--help), or is an error anyway.
-func takesNext(arg string) bool {
-	s := settingNamed(strings.TrimLeft(arg, "-"))
+func takesNext(rows []setting, arg string) bool {
+	s := settingNamed(rows, strings.TrimLeft(arg, "-"))
 	return s != nil && !s.kind.bare
 }
 
 // settingNamed is the setting of that name, or with that letter; nil if there is none.
-func settingNamed(name string) *setting {
-	for _, rows := range [][]setting{table, reloadTable, statusTable} {
-		for i, s := range rows {
-			if name == s.name || name == s.short && s.short != "" {
-				return &rows[i]
-			}
+func settingNamed(rows []setting, name string) *setting {
+	for i, s := range rows {
+		if name == s.name || name == s.short && s.short != "" {
+			return &rows[i]
 		}
 	}
 	return nil
@@ -139,7 +144,7 @@ func explainFlag(c *cli.Context, err error, _ bool) error {
 		return unknownFlag(c, strings.TrimLeft(name, "-"))
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
-		return needsValue(strings.TrimLeft(name, "-"))
+		return needsValue(tables[c.Command.Name], strings.TrimLeft(name, "-"))
 	}
 	return usage("%s", text)
 }
@@ -172,8 +177,8 @@ func unknownFlag(c *cli.Context, name string) error {
 	return usage("--%s is no option: `%s --help` lists them", name, strings.TrimSpace("gobridge "+c.Command.Name))
 }
 
-func needsValue(name string) error {
-	if s := settingNamed(name); s != nil {
+func needsValue(rows []setting, name string) error {
+	if s := settingNamed(rows, name); s != nil {
 		return usage("--%s needs a value: %s", s.name, s.kind.must)
 	}
 	return usage("--%s needs a value", name)

@@ -43,7 +43,7 @@ func TestMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct{ line, want string }{
 		{"rnu a:b", "rnu is no command: did you mean run?"},
-		{"serve-it-all", "is no command: there are run, reload, status, version"},
+		{"serve-it-all", "is no command: there are run, reload, status, request, version"},
 		{"app:app", "app:app is no command: to serve it, write gobridge run app:app"},
 		{"run", "which application? Name its module and the attribute in it: gobridge run myproject.wsgi:application"},
 		{"run a:b c:d", "one application only"},
@@ -67,6 +67,22 @@ func TestMistakes(t *testing.T) {
 		{"reload --control off", "with --control off"},
 		{"status --timeout 1", "--timeout is no option"},
 		{"status --stuck-after soon", "--stuck-after soon: must be a time"},
+		{"request", "which server? Name its address"},
+		{"request :1 / more", "one address and one path"},
+		{"request uwsgi:nowhere", "uwsgi:nowhere: must be an address, like http:127.0.0.1:8000"},
+		{"request uwsgi:unix:", "uwsgi:unix:: must be an address"},
+		{"request :99999", ":99999: must be an address"},
+		{"request https://example.org/", "https is not spoken here: curl speaks https"},
+		{"request :1 path", "path is no path: it begins with a slash"},
+		{"request :1 / -H nonsense", "--header nonsense: must be like 'Accept: text/html'"},
+		{"request :1 / -d @/no/such/file", "--data @/no/such/file: open /no/such/file"},
+		{"request :1 / --var A=B", "--var is for the protocols of web servers"},
+		{"request uwsgi::1 / --var A", "--var A: must be like REMOTE_USER=ada"},
+		{"request :1 / -X G,T", `"G,T" is no method`},
+		{"request :1 / -m soon", "--timeout soon: must be a time"},
+		{"request :1 / --workers 2", "--workers is no option"},
+		{"request :1 / --dat x", "--dat is no option: did you mean --data?"},
+		{"request -d", "--data needs a value"},
 		{"status --chdir /no/such/folder", "--chdir /no/such/folder"},
 	} {
 		app := newApp()

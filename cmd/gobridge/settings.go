@@ -67,6 +67,8 @@ type settings struct {
 
 	wait       time.Duration // of reload, for its outcome
 	stuckAfter time.Duration // of status; 0: it does not look for that
+
+	asked asked // of request
 }
 
 // setting is one row of the table.

@@ -47,7 +47,7 @@ func TestEverySettingHasItsOwnField(t *testing.T) {
 			t.Errorf("%s is not described", row.name)
 		}
 	}
-	if n := reflect.TypeFor[settings]().NumField() - 3; n != len(table) { // all but the application, which is an argument, and what only reload or status take
+	if n := reflect.TypeFor[settings]().NumField() - 4; n != len(table) { // all but the application, which is an argument, and what only reload, status and request take
 		t.Errorf("%d fields and %d rows", n, len(table))
 	}
 }
