@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +72,14 @@ const uwsgiConfig = nginxBase + `	include /etc/nginx/uwsgi_params;
 		location / { uwsgi_pass unix:%[6]s; }
 	}
 	server {
+		listen unix:%[1]s/passed;
+		location / {
+			uwsgi_pass unix:%[6]s;
+			uwsgi_request_buffering off;
+			uwsgi_buffering off;
+		}
+	}
+	server {
 		listen unix:%[1]s/flask;
 		location / { uwsgi_pass unix:%[3]s; }
 	}
@@ -97,6 +107,7 @@ func TestUwsgiBehindNginx(t *testing.T) {
 	t.Run("environ", func(t *testing.T) { checkEnvironsOfNginx(t, dir) })
 	t.Run("bodies that nobody reads", func(t *testing.T) { checkUnread(t, dir) })
 	t.Run("reloads", func(t *testing.T) { checkReloads(t, dir, g) })
+	t.Run("killed workers", func(t *testing.T) { checkKilled(t, dir, g) })
 	t.Run("clients that go", func(t *testing.T) {
 		client := clientOf(dir, "streamed")
 		r, err := client.Get("http://localhost/endless?client")
@@ -106,6 +117,9 @@ func TestUwsgiBehindNginx(t *testing.T) {
 		r.Body.Close()
 		client.CloseIdleConnections()
 		awaitNote(t, g.noted, "gone-client")
+	})
+	t.Run("asked by gobridge request", func(t *testing.T) {
+		(&requested{args: []string{"unix:" + filepath.Join(dir, "buffered"), "/body", "-d", "abc", "-H", "Content-Type: text/plain"}, out: sumOfABC}).check(t)
 	})
 	t.Run("flask", func(t *testing.T) {
 		b := newBrowser(t, clientOf(dir, "flask"), "http://localhost")
@@ -162,12 +176,12 @@ func checkEnvironsOfNginx(t *testing.T, dir string) {
 func checkUnread(t *testing.T, dir string) {
 	body := bytes.Repeat([]byte("x"), 900000)
 	var clients sync.WaitGroup
-	for _, way := range []string{"buffered", "streamed", "taken"} {
+	for _, way := range []string{"buffered", "streamed", "taken", "passed"} {
 		for range 2 {
 			clients.Go(func() {
-				for i := range 40 {
+				for i := range 40 { // 320 times in all
 					path, want := "/unread", "not read"
-					if i%2 == 1 && way == "taken" {
+					if i%2 == 1 && (way == "taken" || way == "passed") {
 						path, want = "/early", strings.Repeat("x", 10000)+"900000"
 					}
 					a := postAhead(filepath.Join(dir, way), path, body)
@@ -201,7 +215,7 @@ func postAhead(socket, path string, body []byte) answer {
 	return read(http.ReadResponse(bufio.NewReader(conn), nil))
 }
 
-// checkReloads reloads the application under load: every request is answered by it.
+// checkReloads reloads the application ten times under load: every request is answered by it.
 func checkReloads(t *testing.T, dir string, g *gateway) {
 	var clients sync.WaitGroup
 	var stop atomic.Bool
@@ -219,7 +233,7 @@ func checkReloads(t *testing.T, dir string, g *gateway) {
 			}
 		})
 	}
-	for range 3 {
+	for range 10 {
 		if out, err := g.Reload(g.control); err != nil {
 			t.Errorf("reload: %v, %s", err, out)
 		}
@@ -231,33 +245,87 @@ func checkReloads(t *testing.T, dir string, g *gateway) {
 	}
 }
 
-// TestNginxExample runs examples/nginx/uwsgi.conf as it is, but for where things are.
-func TestNginxExample(t *testing.T) {
-	t.Parallel()
-	dir, account := unprivileged(t)
-	python := anyPython(t)
-	s := start(t, server.Config{
-		Application: "mysite.wsgi:application", Dir: root(t, "examples", "django"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"),
-		Args: []string{"--python", python, "--workers", "2"}, Env: []string{"DATA_DIR=" + djangoData(t, python)},
-	})
-	text, err := os.ReadFile(root(t, "examples", "nginx", "uwsgi.conf"))
-	must(t, err)
-	for old, replacement := range map[string]string{
-		"/tmp/gobridge-example/app.sock": s.Address(), "listen 127.0.0.1:8080": "listen unix:" + filepath.Join(dir, "site"), "$host:$server_port": "$host",
-	} {
-		if n := bytes.Count(text, []byte(old+";")) + bytes.Count(text, []byte(old+" fail")); n != 1 {
-			t.Fatalf("%s stands there %d times", old, n)
+// checkKilled kills workers under load. A request that one had begun is answered with gobridge's
+// own 502, every other one by the application, and none is begun twice.
+func checkKilled(t *testing.T, dir string, g *gateway) {
+	var clients sync.WaitGroup
+	var stop atomic.Bool
+	var last atomic.Int64
+	var answers sync.Map // of an id
+	for range 4 {
+		clients.Go(func() {
+			client := clientOf(dir, "buffered")
+			defer client.CloseIdleConnections()
+			for !stop.Load() {
+				id := last.Add(1)
+				answers.Store(id, read(client.Get(fmt.Sprintf("http://localhost/begun?%d", id))))
+			}
+		})
+	}
+	killed := map[int]bool{}
+	for i := range 5 {
+		workers := g.Workers()
+		pid := workers[i%len(workers)]
+		must(t, syscall.Kill(pid, syscall.SIGKILL))
+		killed[pid] = true
+		awaitWorkers(t, g.Server, 2, pid)
+	}
+	stop.Store(true)
+	clients.Wait()
+
+	begun, lost := whoBegan(t, g.noted), whoseEnd(t, g, killed)
+	answers.Range(func(id, each any) bool {
+		a, pid := each.(answer), begun[id.(int64)]
+		switch {
+		case a.err == nil && a.status == http.StatusOK && a.body == strconv.Itoa(pid) && !lost[id.(int64)]:
+		case a.err == nil && a.status == http.StatusBadGateway && lost[id.(int64)] && (pid == 0 || killed[pid]) && // it may not have come to its note
+			strings.Contains(a.body, "The application's process ended before it had answered"):
+			delete(lost, id.(int64))
+		default:
+			t.Errorf("request %d, which worker %d had begun, of which were killed %v: %d, %v, %s", id, pid, killed, a.status, a.err, a.body)
 		}
-		text = bytes.ReplaceAll(text, []byte(old), []byte(replacement))
+		return true
+	})
+	if len(lost) > 0 {
+		t.Errorf("of requests that workers had begun these were never asked: %v", lost)
 	}
-	static, err := exec.Command(python, "-c", "import django, os; print(os.path.join(os.path.dirname(django.__file__), 'contrib/admin/static/admin/css/base.css'))").Output()
+}
+
+// whoseEnd are the requests that dead workers had begun, as the server says. Each runs one at a
+// time, and the test wants at least one to have.
+func whoseEnd(t *testing.T, g *gateway, killed map[int]bool) map[int64]bool {
+	t.Helper()
+	lost := map[int64]bool{}
+	for pid := range killed {
+		m, err := g.AwaitLog(fmt.Sprintf(`worker %d was killed by SIGKILL.*`, pid))
+		must(t, err)
+		running := regexp.MustCompile(`/begun\?(\d+)`).FindAllStringSubmatch(m[0], -1)
+		if len(running) > 1 {
+			t.Errorf("it ran more than one request: %s", m[0])
+		}
+		for _, each := range running {
+			lost[int64(atoi(t, each[1]))] = true
+		}
+	}
+	if len(lost) == 0 {
+		t.Error("no worker that was killed had begun a request")
+	}
+	return lost
+}
+
+// whoBegan says which worker has begun a request, by its id; 0: none. None may be begun twice.
+func whoBegan(t *testing.T, noted string) map[int64]int {
+	t.Helper()
+	text, err := os.ReadFile(noted)
 	must(t, err)
-	must(t, os.MkdirAll(filepath.Join(dir, "static/admin/css"), 0o755))
-	copyFile(t, strings.TrimSpace(string(static)), filepath.Join(dir, "static/admin/css/base.css"))
-	startNginx(t, dir, account, string(text), "site")
-	b := newBrowser(t, clientOf(dir, "site"), "http://localhost")
-	if p := b.see("/static/admin/css/base.css"); p.header.Get("Cache-Control") != "max-age=3600" || p.header.Get("Server") == "gobridge" {
-		t.Errorf("the style sheet is not nginx's: %v", p.header)
+	begun := map[int64]int{}
+	for _, m := range regexp.MustCompile(`(?m)^begun-(\d+) (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		id, err := strconv.ParseInt(m[1], 10, 64)
+		must(t, err)
+		if begun[id] != 0 {
+			t.Errorf("request %d was begun twice", id)
+		}
+		begun[id] = atoi(t, m[2])
 	}
-	visitDjango(t, b, "by uwsgi")
+	return begun
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"gobridge/tests/nginx"
 	"gobridge/tests/server"
 )
 
@@ -82,6 +85,23 @@ func TestChatExample(t *testing.T) {
 	v := ofASGI.serve(t, server.Config{Application: "app:app", Dir: root(t, "examples", "chat"), Args: []string{"--workers", "1"}})
 	v.see("/", "<title>Chat on gobridge</title>")
 	visitWith(v, "visit_chat.py", v.server.Address())
+}
+
+// TestChatBehindNginxExample does so behind nginx, with examples/nginx/websocket.conf as it is but
+// for where things are.
+func TestChatBehindNginxExample(t *testing.T) {
+	t.Parallel()
+	dir, account := nginx.Folder(t)
+	app, site := filepath.Join(dir, "app"), filepath.Join(dir, "site")
+	v := ofASGI.serve(t, server.Config{Application: "app:app", Dir: root(t, "examples", "chat"), Bind: "unix:" + app, Args: []string{"--workers", "1"}})
+	nginx.Start(t, dir, account, nginx.Example(t, root(t, "examples", "nginx", "websocket.conf"), map[string]string{
+		"unix:/tmp/gobridge-example/http.sock": "unix:" + app, "listen 127.0.0.1:8080;": "listen unix:" + site + ";", "$host:$server_port;": "$host;",
+	}), "site")
+	v.client = nginx.Client(dir, "site")
+	if p := v.see("/", "<title>Chat on gobridge</title>"); !strings.HasPrefix(p.header.Get("Server"), "nginx") {
+		t.Errorf("the page is not nginx's: %v", p.header)
+	}
+	visitWith(v, "visit_chat.py", site)
 }
 
 // TestChannelsExample has people use examples/channels.

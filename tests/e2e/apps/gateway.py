@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 
 
 def environ_of(environ):
@@ -37,6 +38,14 @@ def endless(environ):
             notes.write(f"gone-{environ['QUERY_STRING']} yes\n")
 
 
+def begun(environ):
+    """Note who has begun the request, and say who answers it."""
+    with open(os.environ["NOTES"], "a", encoding="utf-8") as notes:
+        notes.write(f"begun-{environ['QUERY_STRING']} {os.getpid()}\n")
+    time.sleep(0.02)
+    return [str(os.getpid()).encode()]
+
+
 def echo(environ):
     """Send the body back as it comes, without a length."""
     return iter(lambda: environ["wsgi.input"].read(50000), b"")
@@ -64,7 +73,7 @@ def go(environ):
 
 
 PAGES = {
-    "/unread": unread, "/body": body, "/early": early, "/endless": endless, "/echo": echo, "/chunks": chunks,
+    "/begun": begun, "/unread": unread, "/body": body, "/early": early, "/endless": endless, "/echo": echo, "/chunks": chunks,
     "/held": held, "/go": go, "/moved": lambda environ: [b"moved"], "/none": lambda environ: [],
     "/counted": lambda environ: [b"x" * 1000000], "/file": lambda environ: environ["wsgi.file_wrapper"](open(__file__, "rb")),
 }

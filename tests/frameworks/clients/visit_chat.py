@@ -1,4 +1,4 @@
-"""Visits the room of examples/chat: visit_chat.py HOST:PORT"""
+"""Visits the room of examples/chat: visit_chat.py HOST:PORT, or the path of a unix socket"""
 
 import json
 import sys
@@ -6,11 +6,14 @@ from contextlib import ExitStack
 from urllib.parse import urlencode
 
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import connect, unix_connect
 
 
 def enter(name):
-    return all.enter_context(connect(f"ws://{sys.argv[1]}/talk?" + urlencode({"name": name})))
+    where, path = sys.argv[1], "/talk?" + urlencode({"name": name})
+    if where.startswith("/"):
+        return all.enter_context(unix_connect(where, "ws://localhost" + path))
+    return all.enter_context(connect(f"ws://{where}{path}"))
 
 
 def hear(socket, kind):

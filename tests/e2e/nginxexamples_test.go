@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gobridge/tests/nginx"
+	"gobridge/tests/server"
+)
+
+// exampleAt is examples/nginx/NAME as it is, but for where things are.
+func exampleAt(t *testing.T, name string, places map[string]string) string {
+	t.Helper()
+	return nginx.Example(t, root(t, "examples", "nginx", name), places)
+}
+
+func TestUwsgiExample(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	python := anyPython(t)
+	s := start(t, server.Config{
+		Application: "mysite.wsgi:application", Dir: root(t, "examples", "django"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"),
+		Args: []string{"--python", python, "--workers", "2"}, Env: []string{"DATA_DIR=" + djangoData(t, python)},
+	})
+	config := exampleAt(t, "uwsgi.conf", map[string]string{
+		"unix:/tmp/gobridge-example/app.sock fail": "unix:" + s.Address() + " fail", "listen 127.0.0.1:8080;": "listen unix:" + filepath.Join(dir, "site") + ";", "$host:$server_port;": "$host;",
+	})
+	static, err := exec.Command(python, "-c", "import django, os; print(os.path.join(os.path.dirname(django.__file__), 'contrib/admin/static/admin/css/base.css'))").Output()
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(dir, "static/admin/css"), 0o755))
+	copyFile(t, strings.TrimSpace(string(static)), filepath.Join(dir, "static/admin/css/base.css"))
+	startNginx(t, dir, account, config, "site")
+	b := newBrowser(t, clientOf(dir, "site"), "http://localhost")
+	if p := b.see("/static/admin/css/base.css"); p.header.Get("Cache-Control") != "max-age=3600" || p.header.Get("Server") == "gobridge" {
+		t.Errorf("the style sheet is not nginx's: %v", p.header)
+	}
+	visitDjango(t, b, "by uwsgi")
+}
+
+// TestHTTPExample: the connection to the server is kept, and the application knows its client.
+func TestHTTPExample(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	s := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "unix:" + filepath.Join(dir, "app"), Args: []string{"--workers", "1"}})
+	config := exampleAt(t, "http.conf", map[string]string{
+		"unix:/tmp/gobridge-example/http.sock fail": "unix:" + s.Address() + " fail", "listen 127.0.0.1:8080;": "listen unix:" + filepath.Join(dir, "site") + ";", "$host:$server_port;": "$host;",
+		"worker_processes auto;": "worker_processes 1;",
+	})
+	startNginx(t, dir, account, config, "site")
+	b := newBrowser(t, clientOf(dir, "site"), "http://localhost")
+	for range 10 {
+		b.see("/info", `"url":"http://localhost/info"`)
+	}
+	uploadToFlask(b, false)
+	before := len(s.Log())
+	_, err := s.Usage()
+	must(t, err)
+	if line := s.Log()[before:]; !strings.Contains(line, " connections=1") {
+		t.Errorf("the server has another number of connections than nginx's one: %s", line)
+	}
+}
+
+// TestTLSExample: the application knows that its client came by TLS, and who came without is led there.
+func TestTLSExample(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	s := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"), Args: []string{"--workers", "1"}})
+	authority := nginx.Certificate(t, dir)
+	config := exampleAt(t, "tls.conf", map[string]string{
+		"unix:/tmp/gobridge-example/app.sock;": "unix:" + s.Address() + ";", "listen 127.0.0.1:8080;": "listen unix:" + filepath.Join(dir, "site") + ";", "$host:$server_port;": "$host;",
+		"listen 127.0.0.1:8443 ssl": "listen unix:" + filepath.Join(dir, "secure") + " ssl", "/tmp/gobridge-example/cert.pem;": filepath.Join(dir, "cert.pem;"), "/tmp/gobridge-example/key.pem;": filepath.Join(dir, "key.pem;"),
+	})
+	startNginx(t, dir, account, config, "secure")
+	plain := clientOf(dir, "site")
+	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if a := read(plain.Get("http://localhost/info?a=b")); a.status != http.StatusMovedPermanently || a.header.Get("Location") != "https://localhost:8443/info?a=b" {
+		t.Errorf("without TLS: %+v", a)
+	}
+	secure := &http.Client{Transport: &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: authority},
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", filepath.Join(dir, "secure"))
+		},
+	}}
+	defer secure.CloseIdleConnections()
+	r, err := secure.Get("https://localhost/info")
+	must(t, err)
+	if a := read(r, nil); r.ProtoMajor != 2 || a.status != http.StatusOK || !strings.Contains(a.body, `"url":"https://localhost/info"`) {
+		t.Errorf("by TLS: %s %+v", r.Proto, a)
+	}
+	uploadToFlask(newBrowser(t, secure, "https://localhost"), false)
+}
