@@ -149,7 +149,7 @@ storm-terminate: setup build ## SIGTERM to the server's process group under that
 	go run ./tests/storm $(CALM) -interface asgi -duration 5s -terminate
 	go run ./tests/storm $(CALM) -duration 5s -terminate -threads 4 -args "--reactors 3"
 storm-short:
-	go run ./tests/storm -interface asgi -duration 8s -reload-every 2s -args "$(LAST)"
+	go run ./tests/storm -interface asgi -threads 2 -duration 8s -reload-every 2s -args "$(LAST)"
 	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3 --max-requests 300 --max-requests-jitter 300 $(LAST)"
 	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 5s $(LAST)"
 	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"

@@ -115,7 +115,7 @@ func (g *generation) hear(s *slot, w *worker, fd int) error {
 	case pyhost.MsgStacked:
 		w.evidence.answer(string(m.Payload))
 	case pyhost.MsgReady:
-		if err := g.bridge.agree(uint32(m.A), string(m.Payload)); err != nil {
+		if err := g.bridge.agree(uint32(m.A), string(m.Payload), int(m.B)); err != nil {
 			w.failure = err
 			g.kill(w)
 			break

@@ -1,13 +1,27 @@
 #include "asgi.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "application.h"
 #include "call.h"
 #include "drain.h"
 #include "loop.h"
 #include "scope.h"
+#include "seats.h"
 #include "signals.h"
+#include "thread.h"
 
-static struct gb_loop loop;
+static struct {
+    struct gb_segment *segment;
+    struct gb_loop main;
+    PyObject *serve;   // of the main loop: runs it to its end
+    unsigned count;    // loops
+    pthread_t *thread; // of those but the main one
+} asgi;
 
 static void own(PyObject **object)
 {
@@ -29,28 +43,141 @@ int gb_asgi_prepare(const struct gb_worker_settings *s, const struct gb_applicat
     return text != NULL ? -1 : 0;
 }
 
-// Takes what the helper's asgi_start has returned apart.
-static const char *take_started(struct gb_segment *s, PyObject *started)
+// ---- A loop.
+
+// Takes apart what the helper's asgi_start and asgi_join return. The name lives as long as that
+// tuple. NULL with the exception set.
+static const char *take_started(struct gb_loop *l, PyObject *started, PyObject **serve)
 {
     const char *name, *version;
     PyObject *state;
-    if (!gb_py.PyArg_ParseTuple(started, "sOsOOOOOO", &name, &loop.loop, &version, &state, &loop.task_type,
-                                &loop.task_arguments, &loop.cancelled, &loop.coroutine_type, &loop.application))
+    if (!gb_py.PyArg_ParseTuple(started, "sOOsOOOOOO", &name, serve, &l->loop, &version, &state, &l->task_type,
+                                &l->task_arguments, &l->cancelled, &l->coroutine_type, &l->application))
         return NULL;
-    own(&loop.loop);
-    own(&loop.task_type);
-    own(&loop.task_arguments);
-    own(&loop.cancelled);
-    own(&loop.coroutine_type);
-    own(&loop.application);
-    loop.scope = gb_scope_open(version, state);
-    return loop.scope != NULL && gb_loop_open(&loop, s) ? name : NULL;
+    own(serve);
+    own(&l->loop);
+    own(&l->task_type);
+    own(&l->task_arguments);
+    own(&l->cancelled);
+    own(&l->coroutine_type);
+    own(&l->application);
+    l->scope = gb_scope_open(version, state);
+    return l->scope != NULL ? name : NULL;
 }
 
-const char *gb_asgi_start(struct gb_segment *s)
+// Serves with this thread's loop until it is stopped. False with the exception set.
+static bool serve_with(const struct gb_loop *l, PyObject *serve)
+{
+    PyObject *bell = gb_loop_bell();
+    PyObject *served = bell != NULL ? gb_py.PyObject_CallFunction(serve, "iO", gb_loop_descriptor(l), bell) : NULL;
+    gb_py.Py_DecRef(served);
+    gb_py.Py_DecRef(bell);
+    return served != NULL;
+}
+
+// ---- The other loops, each in a thread of its own.
+
+_Noreturn static void fail(const char *what)
+{
+    PyObject *exception = gb_python_take_exception();
+    if (exception != NULL)
+        gb_python_help("report", "sO", "", exception);
+    gb_worker_fail(GB_EXIT_HOST, what);
+}
+
+// It stays as long as the process, because what refers to it may.
+static struct gb_loop *new_loop(struct gb_seat *seat)
+{
+    struct gb_loop *l = calloc(1, sizeof *l);
+    if (l != NULL)
+        l->seat = seat;
+    else
+        gb_worker_fail(GB_EXIT_HOST, "out of memory");
+    return l;
+}
+
+// Where it ends though nobody was told to, because the application has stopped it, so does the
+// worker.
+static void join(struct gb_seat *seat)
+{
+    struct gb_loop *l = new_loop(seat);
+    PyObject *serve, *started = gb_python_help("asgi_join", NULL);
+    if (started == NULL || take_started(l, started, &serve) == NULL || !gb_loop_open(l, asgi.segment))
+        fail("an event loop could not be started");
+    if (!serve_with(l, serve))
+        fail("an event loop has failed");
+    gb_py.Py_DecRef(serve);
+    gb_py.Py_DecRef(started);
+    if (!gb_draining())
+        gb_seats_close();
+}
+
+static void *thread_main(void *seat)
+{
+    char name[16];
+    snprintf(name, sizeof name, "asgi-%u", gb_seat_number(seat) + 1);
+    gb_thread_name(name);
+    int gil = gb_py.PyGILState_Ensure();
+    gb_thread_introduce(name);
+    join(seat);
+    gb_seat_end(seat);
+    gb_py.PyGILState_Release(gil);
+    return NULL;
+}
+
+static bool start_others(void)
+{
+    if (asgi.count == 1)
+        return true;
+    asgi.thread = calloc(asgi.count, sizeof *asgi.thread);
+    for (unsigned i = 1; asgi.thread != NULL && i < asgi.count; i++)
+        if (!gb_thread_start(&asgi.thread[i], thread_main, gb_seat_at(i)))
+            return false;
+    return asgi.thread != NULL;
+}
+
+// They have ended, or the application has stopped the main loop and they are told to.
+static void join_others(void)
+{
+    if (asgi.count == 1)
+        return;
+    if (!gb_draining())
+        gb_seats_close();
+    gb_seat_leave(asgi.main.seat);
+    void *state = gb_py.PyEval_SaveThread();
+    for (unsigned i = 1; i < asgi.count; i++)
+        pthread_join(asgi.thread[i], NULL);
+    gb_py.PyEval_RestoreThread(state);
+}
+
+// ---- The main one.
+
+// How many loops there are to be: several only where they run at once.
+static bool count_loops(unsigned threads)
+{
+    PyObject *count = gb_python_help("asgi_loops", "I", threads);
+    Py_ssize_t n = count != NULL ? gb_py.PyLong_AsSsize_t(count) : 0;
+    gb_py.Py_DecRef(count);
+    asgi.count = (unsigned)n;
+    return n > 0;
+}
+
+static bool open_seats(void)
+{
+    if (asgi.count == 1)
+        return true;
+    if (gb_seats_open(asgi.segment, asgi.count)) {
+        asgi.main.seat = gb_seat_first();
+        return true;
+    }
+    gb_py.PyErr_Format(*gb_py.PyExc_OSError, "%u event loops: %s", asgi.count, strerror(errno));
+    return false;
+}
+
+const char *gb_asgi_start(struct gb_segment *s, unsigned threads, unsigned *loops)
 {
     PyObject *started = gb_python_help("asgi_start", NULL);
-    const char *text = NULL;
+    const char *text = NULL, *name = NULL;
     if (started != NULL && gb_py.PyObject_IsInstance(started, gb_py.PyUnicode_Type) == 1) {
         text = gb_py.PyUnicode_AsUTF8AndSize(started, NULL);
         gb_py.PyErr_Clear();
@@ -58,23 +185,29 @@ const char *gb_asgi_start(struct gb_segment *s)
         gb_py.Py_DecRef(started);
         return NULL;
     }
-    const char *name = started != NULL ? take_started(s, started) : NULL;
-    if (name == NULL)
+    asgi.segment = s;
+    if (started != NULL && count_loops(threads) && open_seats())
+        name = take_started(&asgi.main, started, &asgi.serve);
+    if (name == NULL || !gb_loop_open(&asgi.main, s)) {
         gb_application_raised("the event loop could not be started");
+        return NULL;
+    }
+    *loops = asgi.count;
     return name; // it lives as long as the tuple, which is never given up
 }
 
-const char *gb_asgi_run(struct gb_segment *s)
+const char *gb_asgi_run(void)
 {
     const char *wrong = gb_drain_prepare();
     if (wrong != NULL)
         return wrong;
     gb_signals_hold_new(); // the application's start may have set handlers
-    PyObject *bell = gb_loop_bell();
-    PyObject *served = bell != NULL ? gb_python_help("asgi_serve", "iO", s->doorbell, bell) : NULL;
-    gb_py.Py_DecRef(bell);
-    if (served == NULL)
+    if (!start_others())
+        return "the threads of the event loops cannot be started";
+    if (!serve_with(&asgi.main, asgi.serve)) {
         gb_application_raised("the event loop has failed");
-    gb_py.Py_DecRef(served);
-    return served != NULL ? NULL : "the event loop has failed";
+        return "the event loop has failed";
+    }
+    join_others();
+    return NULL;
 }

@@ -1,5 +1,5 @@
-// The ASGI interface (asgiref, HTTP & WebSocket 2.5, lifespan 2.0): one application, one
-// event loop in the worker's main thread, and a task for each request.
+// The ASGI interface (asgiref, HTTP & WebSocket 2.5, lifespan 2.0): one application, an event
+// loop in the worker's main thread, without a GIL others beside it, and a task for each request.
 #ifndef GB_ASGI_H
 #define GB_ASGI_H
 
@@ -12,11 +12,12 @@
 int gb_asgi_prepare(const struct gb_worker_settings *s, const struct gb_application *a);
 
 // Makes the loop and has the application start (lifespan). The GIL is held. Returns the
-// loop's name, or NULL and gb_failure says why.
-const char *gb_asgi_start(struct gb_segment *s);
+// loop's name, or NULL and gb_failure says why. *loops is how many there will be: `threads` of
+// them where threads run Python at once, else one.
+const char *gb_asgi_start(struct gb_segment *s, unsigned threads, unsigned *loops);
 
-// Serves until the worker drains and the application has shut down. The GIL is held. NULL,
-// or what was wrong before the first request was taken.
-const char *gb_asgi_run(struct gb_segment *s);
+// Starts the other loops, and serves until the worker drains and the application has shut down.
+// The GIL is held. NULL, or what was wrong before the first request was taken.
+const char *gb_asgi_run(void);
 
 #endif

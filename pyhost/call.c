@@ -270,6 +270,8 @@ static PyObject *call_step(PyObject *self)
 {
     struct gb_call *c = call_of(self);
     PyObject *yielded = NULL;
+    if (!gb_loop_is_here(c->loop))
+        return NULL;
     if (c->loop->segment->left)
         gb_leave_fork(NULL); // a process that the application forked came back to the server's loop
     if (c->arguments != NULL && !start(c))
@@ -296,6 +298,8 @@ static PyObject *call_send(PyObject *self, PyObject *value)
 static PyObject *call_throw(PyObject *self, PyObject *arguments)
 {
     struct gb_call *c = call_of(self);
+    if (!gb_loop_is_here(c->loop))
+        return NULL;
     if (c->coroutine == NULL) {
         gb_awaitable_throw(arguments);
         return c->arguments != NULL ? end(c, RAISED) : NULL; // before its begin, or after its end
@@ -318,6 +322,8 @@ static PyObject *call_close(PyObject *self, PyObject *unused)
 {
     struct gb_call *c = call_of(self);
     (void)unused;
+    if (!gb_loop_is_here(c->loop))
+        return NULL;
     if (c->coroutine == NULL)
         return gb_none();
     PyObject *method = gb_py.PyObject_GetAttrString(c->coroutine, "close");
@@ -326,13 +332,14 @@ static PyObject *call_close(PyObject *self, PyObject *unused)
     return closed;
 }
 
-// For who looks at a task (its stack, its name, its state): what the application's coroutine
-// says of itself.
+// For who looks at a task (its stack, its name, its state) in the loop's thread: what the
+// application's coroutine says of itself.
 static PyObject *call_attribute(PyObject *self, PyObject *name)
 {
     struct gb_call *c = call_of(self);
     PyObject *found = gb_py.PyObject_GenericGetAttr(self, name);
-    if (found != NULL || c->coroutine == NULL || !gb_py.PyErr_ExceptionMatches(*gb_py.PyExc_AttributeError))
+    if (found != NULL || c->loop != gb_loop_here() || c->coroutine == NULL ||
+        !gb_py.PyErr_ExceptionMatches(*gb_py.PyExc_AttributeError))
         return found;
     gb_py.PyErr_Clear();
     return gb_py.PyObject_GetAttr(c->coroutine, name);
@@ -421,14 +428,4 @@ void gb_call_begin(struct gb_loop *l, struct gb_exchange *x, const uint8_t *vari
     else
         gb_py.Py_DecRef(task);
     gb_py.Py_DecRef(self);
-}
-
-bool gb_call_here(const struct gb_call *c)
-{
-    if (c->loop == gb_loop_here())
-        return true;
-    gb_py.PyErr_SetString(
-        *gb_py.PyExc_RuntimeError,
-        "receive and send are for the thread of the event loop: use asyncio.run_coroutine_threadsafe");
-    return false;
 }

@@ -67,9 +67,6 @@ void gb_call_finish(struct gb_call *c, uint32_t outcome);
 // has sent waits any more.
 void gb_call_settle(struct gb_call *c);
 
-// Is the caller in the thread of the call's loop? Else RuntimeError is set.
-bool gb_call_here(const struct gb_call *c);
-
 // Writes one line about the request to standard error.
 __attribute__((format(printf, 2, 3))) void gb_call_log(const struct gb_call *c, const char *format, ...);
 

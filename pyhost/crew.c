@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "claim.h"
@@ -18,10 +17,9 @@
 #include "signals.h"
 #include "spin.h"
 #include "steps.h"
+#include "thread.h"
 #include "worker.h"
 #include "wsgi.h"
-
-#define THREAD_STACK ((size_t)8 << 20) // as a main thread has; recursion must not find less
 
 // Waiting longer for the GIL than this means that it was given up by force, not
 // because its holder had to wait for something.
@@ -226,24 +224,17 @@ static void serve(bool main)
     gb_claim_close(&claim);
 }
 
-// Its name and nature in Python are no reason not to serve.
-static void introduce(const char *name)
-{
-    gb_py.Py_DecRef(gb_python_help("introduce", "s", name));
-    gb_py.PyErr_Clear();
-}
-
 static void *thread_main(void *unused)
 {
     static atomic_uint others;
     char name[16];
     (void)unused;
     snprintf(name, sizeof name, "wsgi-%u", atomic_fetch_add(&others, 1) + 2);
-    prctl(PR_SET_NAME, name);
+    gb_thread_name(name);
     // One outer Ensure for the thread's whole life: its state, and with it what
     // the application keeps per thread, stays the same from request to request.
     int gil = gb_py.PyGILState_Ensure();
-    introduce(name);
+    gb_thread_introduce(name);
     serve(false);
     gb_py.PyGILState_Release(gil);
     return NULL;
@@ -261,14 +252,9 @@ static bool watch_doorbell(void)
 // Starts the threads 2..n; how many there are then, this one included.
 static unsigned start_threads(pthread_t *thread, unsigned threads)
 {
-    pthread_attr_t attributes;
     unsigned started = 1;
-    if (pthread_attr_init(&attributes) != 0)
-        return started;
-    if (pthread_attr_setstacksize(&attributes, THREAD_STACK) == 0)
-        while (started < threads && pthread_create(&thread[started], &attributes, thread_main, NULL) == 0)
-            started++;
-    pthread_attr_destroy(&attributes);
+    while (started < threads && gb_thread_start(&thread[started], thread_main, NULL))
+        started++;
     return started;
 }
 

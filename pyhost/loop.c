@@ -27,6 +27,15 @@ struct gb_loop *gb_loop_here(void)
     return here;
 }
 
+bool gb_loop_is_here(const struct gb_loop *l)
+{
+    if (l == here)
+        return true;
+    gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "receive and send, and what they return, are for the thread of "
+                                                     "the event loop: use asyncio.run_coroutine_threadsafe");
+    return false;
+}
+
 // ---- Exchanges.
 
 static struct gb_exchange *new_exchange(struct gb_loop *l)
@@ -89,12 +98,20 @@ void gb_loop_add(struct gb_loop *l, struct gb_call *c)
         l->newest->newer = c;
     l->newest = c;
     l->calls++;
+    if (l->seat != NULL) {
+        gb_seat_own(l->seat, c->exchange->claim.stream);
+        gb_seat_has(l->seat, l->calls);
+    }
 }
 
 // When the last one is gone, one who drains has to look.
 static void look_if_draining(const struct gb_loop *l)
 {
-    if (l->calls == 0 && l->streams == 0 && gb_draining())
+    if (l->calls > 0 || l->streams > 0 || !gb_draining())
+        return;
+    if (l->seat != NULL)
+        gb_seat_ring(l->seat);
+    else
         gb_ring(l->segment->doorbell);
 }
 
@@ -111,6 +128,8 @@ void gb_loop_remove(struct gb_loop *l, struct gb_call *c)
         c->older->newer = c->newer;
     c->older = c->newer = NULL;
     l->calls--;
+    if (l->seat != NULL)
+        gb_seat_has(l->seat, l->calls);
     look_if_draining(l);
     gb_py.Py_DecRef(c->self);
 }
@@ -164,7 +183,7 @@ PyObject *gb_loop_task(struct gb_loop *l, PyObject *coroutine)
 
 // ---- The turn.
 
-static void take_news(void *self, uint32_t stream)
+static void on_news(void *self, uint32_t stream)
 {
     struct gb_loop *l = self;
     struct gb_call *c = l->of_stream[stream];
@@ -175,6 +194,16 @@ static void take_news(void *self, uint32_t stream)
     gb_receive_news(c);
     gb_senders_news(c);
     gb_py.Py_DecRef(object);
+}
+
+static void take_news(struct gb_loop *l)
+{
+    if (l->seat != NULL) {
+        gb_seat_news(l->seat, on_news, l);
+        return;
+    }
+    for (uint32_t r = 0; r < l->segment->reactors; r++)
+        gb_news_take(l->segment, r, on_news, l);
 }
 
 static int64_t now_ns(void)
@@ -218,7 +247,7 @@ static bool take_hints(struct gb_loop *l)
     for (int n = 0;; n++) {
         if (n > 0 && (n == TURN_REQUESTS || now_ns() - since > TURN_NS))
             return gb_inbox_waiting(l->segment);
-        switch (gb_inbox_take(l->segment, &hint)) {
+        switch (l->seat != NULL ? gb_seats_take(&hint) : gb_inbox_take(l->segment, &hint)) {
         case GB_INBOX_EMPTY:
             return false;
         case GB_INBOX_BROKEN:
@@ -240,34 +269,62 @@ static bool come_again(struct gb_loop *l)
     return l->again;
 }
 
+// Of several loops the main thread's is the last: what others still do at their end, and the
+// application's shutdown, may need it.
+static bool is_drained(const struct gb_loop *l)
+{
+    if (!gb_draining() || l->calls > 0 || l->streams > 0)
+        return false;
+    return l->seat != gb_seat_first() || gb_seats_ended();
+}
+
 // At each turn, since the loop may forget it: an exception of a task that comes through it ends
 // the round in which it was told to stop.
 static bool stop_if_drained(const struct gb_loop *l)
 {
-    if (!gb_draining() || l->calls > 0 || l->streams > 0)
+    if (!is_drained(l))
         return true;
+    if (l->seat != NULL)
+        gb_seat_leave(l->seat);
     PyObject *stopped = call(l->loop, "stop", NULL);
     gb_py.Py_DecRef(stopped);
     return stopped != NULL;
 }
 
-// Does all that there is. The front rings for what it puts once `sleeping` is set, whatever
-// the loop does meanwhile: so each turn ends with a look behind the flag.
-static bool turn(struct gb_loop *l)
+static void wake(const struct gb_loop *l)
+{
+    if (l->seat != NULL)
+        gb_seat_wake(l->seat);
+    else
+        gb_inbox_wake(l->segment);
+}
+
+// Says that the loop sleeps. False: there is something to do. The front rings for what it puts
+// once `sleeping` is set, whatever the loop does meanwhile: hence the look behind the flag.
+static bool rest(const struct gb_loop *l)
 {
     struct gb_segment *s = l->segment;
-    if (s->left)
-        gb_leave_fork(NULL); // a process that the application forked came back to the server's loop
+    if (l->seat != NULL)
+        return gb_seat_rest(l->seat);
+    gb_inbox_sleep(s);
+    if (!gb_inbox_waiting(s) && !gb_news_waiting(s))
+        return true;
     gb_inbox_wake(s);
+    return false;
+}
+
+// Does all that there is.
+static bool turn(struct gb_loop *l)
+{
+    if (l->segment->left)
+        gb_leave_fork(NULL); // a process that the application forked came back to the server's loop
+    wake(l);
     do {
-        for (uint32_t r = 0; r < s->reactors; r++)
-            gb_news_take(s, r, take_news, l);
+        take_news(l);
         if (take_hints(l))
             return come_again(l);
-        gb_inbox_sleep(s);
-        if (!gb_inbox_waiting(s) && !gb_news_waiting(s))
+        if (rest(l))
             return stop_if_drained(l);
-        gb_inbox_wake(s);
     } while (!l->again); // else that one goes on
     return true;
 }
@@ -281,7 +338,10 @@ static PyObject *on_bell(PyObject *self, PyObject *unused)
 {
     eventfd_t rung;
     (void)self, (void)unused;
-    eventfd_read(here->segment->doorbell, &rung);
+    if (here->seat != NULL)
+        gb_seat_hear(here->seat);
+    else
+        eventfd_read(here->segment->doorbell, &rung);
     return turned(turn(here));
 }
 
@@ -290,6 +350,11 @@ static PyObject *on_turn(PyObject *self, PyObject *unused)
     (void)self, (void)unused;
     here->again = false;
     return turned(turn(here));
+}
+
+int gb_loop_descriptor(const struct gb_loop *l)
+{
+    return l->seat != NULL ? gb_seat_descriptor(l->seat) : l->segment->doorbell;
 }
 
 PyObject *gb_loop_bell(void)
@@ -309,5 +374,6 @@ bool gb_loop_open(struct gb_loop *l, struct gb_segment *s)
     }
     here = l;
     l->turn = gb_py.PyCFunction_NewEx(&method, NULL, NULL);
-    return l->turn != NULL && gb_rest_open(&l->rest);
+    l->sent = gb_sending_done(l);
+    return l->turn != NULL && l->sent != NULL && gb_rest_open(&l->rest);
 }

@@ -1,6 +1,10 @@
-// The event loop of a worker as the bridge sees it: an asyncio or uvloop loop that watches the
+// An event loop of a worker as the bridge sees it: an asyncio or uvloop loop that watches the
 // worker's doorbell. When it is rung, one turn takes the news of the streams and the hints
 // of the inbox, and calls the application for each.
+//
+// A worker has one in its main thread, or several, each in a thread of its own (seats.h).
+// Everything of a loop, its requests and what their receive and send return, is its thread's
+// alone: from others it is refused.
 //
 // The GIL is held in all of these.
 #ifndef GB_LOOP_H
@@ -10,15 +14,18 @@
 #include "call.h"
 #include "rest.h"
 #include "scope.h"
+#include "seats.h"
 #include "segment.h"
 
 struct gb_loop {
     struct gb_segment *segment;
+    struct gb_seat *seat;                 // NULL: it is the worker's only one
     PyObject *application;                // for all of these: owned
     PyObject *loop;                       // asyncio's
     PyObject *task_type, *task_arguments; // how a task is made that begins at once, where there is that
     PyObject *cancelled, *coroutine_type; // asyncio.CancelledError, types.CoroutineType
     PyObject *turn;                       // what the loop calls when a turn was not the last
+    PyObject *sent;                       // what send returns when all is done
     struct gb_scope_kept *scope;
 
     struct gb_call **of_stream; // by stream: the call that has it, with a reference
@@ -37,14 +44,19 @@ struct gb_loop {
     bool again; // the loop will call `turn`
 };
 
-// Makes what a loop needs beside what is set in it already. False with the exception set.
+// Makes what this thread's loop needs beside what is set in it already. False with the exception
+// set.
 bool gb_loop_open(struct gb_loop *l, struct gb_segment *s);
 
-// What the asyncio loop is to call when the worker's doorbell is rung: a new reference.
+// What the asyncio loop is to watch, and to call when that becomes readable: a new reference.
+int gb_loop_descriptor(const struct gb_loop *l);
 PyObject *gb_loop_bell(void);
 
 // This thread's loop, or NULL.
 struct gb_loop *gb_loop_here(void);
+
+// Is the caller in the loop's thread? Else RuntimeError is set.
+bool gb_loop_is_here(const struct gb_loop *l);
 
 // A task whose coroutine is the call: a new reference, or NULL with the exception set.
 PyObject *gb_loop_task(struct gb_loop *l, PyObject *call);

@@ -8,6 +8,7 @@ static PyTypeObject *type;
 
 // What receive() returns: gobridge.Receive.
 struct gb_receive {
+    const struct gb_loop *loop;
     PyObject *call; // owned; NULL: it has returned, or was closed
     struct gb_waiting waiting;
     PyObject *next; // owned: another one that waits, while this one does
@@ -196,6 +197,8 @@ static PyObject *wait(PyObject *self, struct gb_call *c)
 static PyObject *receive_step(PyObject *self)
 {
     struct gb_receive *r = receive_of(self);
+    if (!gb_loop_is_here(r->loop))
+        return NULL;
     if (r->call == NULL) {
         gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "a receive() that has returned is awaited again");
         return NULL;
@@ -227,6 +230,8 @@ static PyObject *receive_send(PyObject *self, PyObject *value)
 
 static PyObject *receive_throw(PyObject *self, PyObject *arguments)
 {
+    if (!gb_loop_is_here(receive_of(self)->loop))
+        return NULL;
     end(self);
     gb_awaitable_throw(arguments);
     return NULL;
@@ -235,6 +240,8 @@ static PyObject *receive_throw(PyObject *self, PyObject *arguments)
 static PyObject *receive_close(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    if (!gb_loop_is_here(receive_of(self)->loop))
+        return NULL;
     end(self);
     return gb_none();
 }
@@ -250,14 +257,15 @@ static void receive_dealloc(PyObject *self)
 // receive()
 static PyObject *receive(PyObject *call, PyObject *unused)
 {
+    const struct gb_loop *l = ((const struct gb_call *)gb_python_own(call))->loop;
     (void)unused;
-    if (!gb_call_here(gb_python_own(call)))
+    if (!gb_loop_is_here(l))
         return NULL;
     PyObject *self = gb_py.PyType_GenericAlloc(type, 0);
     if (self == NULL)
         return NULL;
     gb_py.Py_IncRef(call);
-    *receive_of(self) = (struct gb_receive){.call = call};
+    *receive_of(self) = (struct gb_receive){.loop = l, .call = call};
     return self;
 }
 

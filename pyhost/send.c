@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "loop.h"
 #include "message.h"
 #include "senders.h"
 #include "websocket_message.h"
@@ -22,7 +23,7 @@ static PyObject *send(PyObject *call, PyObject *message)
 {
     struct gb_call *c = gb_python_own(call);
     struct gb_outgoing rest;
-    if (!gb_call_here(c))
+    if (!gb_loop_is_here(c->loop))
         return NULL;
     if (c->senders != NULL)
         return gb_senders_add(c, message, NULL);
@@ -40,7 +41,8 @@ static PyObject *send(PyObject *call, PyObject *message)
         x->burst = 0;
         return pause(c);
     }
-    return gb_sending_done();
+    gb_py.Py_IncRef(c->loop->sent);
+    return c->loop->sent;
 }
 
 PyObject *gb_send_function(PyObject *call)

@@ -3,22 +3,24 @@
 #include "loop.h"
 
 static PyTypeObject *type;
-static PyObject *done; // what gb_sending_done returns
 
-PyObject *gb_sending_new(PyObject *call)
+PyObject *gb_sending_done(const struct gb_loop *l)
 {
     PyObject *self = gb_py.PyType_GenericAlloc(type, 0);
-    if (self == NULL)
-        return NULL;
-    gb_py.Py_IncRef(call);
-    *gb_sending_of(self) = (struct gb_sending){.call = call};
+    if (self != NULL)
+        *gb_sending_of(self) = (struct gb_sending){.loop = l};
     return self;
 }
 
-PyObject *gb_sending_done(void)
+PyObject *gb_sending_new(PyObject *call)
 {
-    gb_py.Py_IncRef(done);
-    return done;
+    const struct gb_call *c = gb_python_own(call);
+    PyObject *self = gb_sending_done(c->loop);
+    if (self == NULL)
+        return NULL;
+    gb_py.Py_IncRef(call);
+    gb_sending_of(self)->call = call;
+    return self;
 }
 
 void gb_sending_settle(PyObject *self)
@@ -40,6 +42,8 @@ static PyObject *sending_step(PyObject *self)
 {
     struct gb_sending *s = gb_sending_of(self);
     PyObject *yielded;
+    if (!gb_loop_is_here(s->loop))
+        return NULL;
     if (s->pauses) {
         s->pauses = false;
         gb_py.Py_DecRef(s->call);
@@ -56,8 +60,8 @@ static PyObject *sending_step(PyObject *self)
             return NULL;
     }
     PyObject *exception = s->exception;
-    s->exception = NULL;
     if (exception != NULL) {
+        s->exception = NULL;
         PyObject *kind = gb_py.PyObject_Type(exception);
         gb_py.PyErr_SetObject(kind, exception);
         gb_py.Py_DecRef(kind);
@@ -75,6 +79,8 @@ static PyObject *sending_send(PyObject *self, PyObject *value)
 // What was begun goes out all the same: only the wait for it ends.
 static PyObject *sending_throw(PyObject *self, PyObject *arguments)
 {
+    if (!gb_loop_is_here(gb_sending_of(self)->loop))
+        return NULL;
     gb_waiting_drop(&gb_sending_of(self)->waiting);
     gb_awaitable_throw(arguments);
     return NULL;
@@ -83,6 +89,8 @@ static PyObject *sending_throw(PyObject *self, PyObject *arguments)
 static PyObject *sending_close(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    if (!gb_loop_is_here(gb_sending_of(self)->loop))
+        return NULL;
     gb_waiting_drop(&gb_sending_of(self)->waiting);
     return gb_none();
 }
@@ -115,6 +123,5 @@ bool gb_sending_prepare(void)
         {0, NULL},
     };
     type = gb_python_type("gobridge.Send", sizeof(struct gb_sending), slots);
-    done = type != NULL ? gb_py.PyType_GenericAlloc(type, 0) : NULL;
-    return done != NULL;
+    return type != NULL;
 }

@@ -9,6 +9,7 @@
 #include "outgoing.h"
 
 struct gb_sending {
+    const struct gb_loop *loop;
     PyObject *call;          // owned; NULL: over
     PyObject *message;       // owned; NULL: begun
     struct gb_outgoing rest; // of one that was begun: kept
@@ -24,8 +25,8 @@ bool gb_sending_prepare(void);
 // A new one of a call: a new reference, or NULL with the exception set.
 PyObject *gb_sending_new(PyObject *call);
 
-// One that is over; it may be returned any number of times. As above.
-PyObject *gb_sending_done(void);
+// One that is over, which may be returned any number of times. As above.
+PyObject *gb_sending_done(const struct gb_loop *l);
 
 static inline struct gb_sending *gb_sending_of(PyObject *self)
 {

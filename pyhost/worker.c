@@ -22,6 +22,7 @@
 #include "guard.h"
 #include "leave.h"
 #include "python_api.h"
+#include "seats.h"
 #include "segment.h"
 #include "signals.h"
 #include "spawn.h"
@@ -59,6 +60,7 @@ void gb_worker_fail(int exit_code, const char *text)
 static void let_go_of_descriptors(void)
 {
     gb_crew_left();
+    gb_seats_left();
     gb_guard_left();
     gb_evidence_left();
     gb_spool_left();
@@ -293,10 +295,10 @@ void gb_worker_import(const struct gb_packet *settings)
     import_application();
 }
 
-// The name of the loop; WSGI has none.
-static const char *start_loop(void)
+// The name of the loops, and their number; WSGI has none.
+static const char *start_loops(unsigned *loops)
 {
-    const char *name = is_asgi() ? gb_asgi_start(&worker.segment) : "";
+    const char *name = is_asgi() ? gb_asgi_start(&worker.segment, worker.settings.threads, loops) : "";
     if (name == NULL)
         fail_to_start();
     return name;
@@ -304,11 +306,13 @@ static const char *start_loop(void)
 
 _Noreturn static void serve(void)
 {
-    const char *loop = start_loop();
-    struct gb_message ready = {.kind = GB_MSG_READY, .a = worker.application.interface, .size = (uint32_t)strlen(loop)};
-    if (!gb_send(worker.control, &ready, loop, -1))
+    unsigned loops = 0;
+    const char *name = start_loops(&loops);
+    struct gb_message ready = {
+        .kind = GB_MSG_READY, .a = worker.application.interface, .b = loops, .size = (uint32_t)strlen(name)};
+    if (!gb_send(worker.control, &ready, name, -1))
         _exit(0);
-    fail_if(is_asgi() ? gb_asgi_run(&worker.segment) : gb_crew_run(&worker.segment, worker.settings.threads));
+    fail_if(is_asgi() ? gb_asgi_run() : gb_crew_run(&worker.segment, worker.settings.threads));
     gb_leave();
 }
 

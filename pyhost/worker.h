@@ -16,7 +16,7 @@ struct gb_worker_settings {
     const char *interface;   // "auto", "wsgi", "asgi", "asgi2"
     const char *loop;        // of ASGI: "auto", "asyncio", "uvloop"
     const char *lifespan;    // of ASGI: "auto", "on", "off"
-    unsigned threads;        // request threads, at least 1
+    unsigned threads;        // request threads, or event loops, at least 1
     bool multiprocess;       // there are other workers
 };
 

@@ -1,6 +1,8 @@
-"""ASGI: the event loop and the application's lifespan. Requests are C's (asgi.c)."""
+"""ASGI: the event loops and the application's lifespan. Requests are C's (asgi.c)."""
 
+import contextvars
 import fcntl
+import functools
 import importlib
 import operator
 import os
@@ -83,7 +85,7 @@ def import_uvloop(kind):
 
 
 class Runner:
-    """A worker's loop, from its start to its end."""
+    """One of a worker's loops, from its start to its end."""
 
     def __init__(self, application, kind, lifespan, version):
         self.application = application
@@ -93,8 +95,14 @@ class Runner:
         self.lifespan = None if lifespan == "off" else Lifespan(self, lifespan == "on")
         self.loop = None
 
+    def beside(self):
+        """One for another loop of the same worker, whose lifespan is this one's."""
+        other = Runner(self.application, self.kind, "off", self.version)
+        other.state = self.state
+        return other
+
     def start(self):
-        """Make the loop and have the application start; the loop's name."""
+        """Make this thread's loop and have the application start; the loop's name."""
         self.loop, name = new_loop(self.kind)
         asyncio.set_event_loop(self.loop)
         if self.lifespan is not None:
@@ -104,9 +112,9 @@ class Runner:
     def serve(self, bell_fd, bell):
         """Run until the loop is stopped, and end it in order."""
         self.loop.add_reader(bell_fd, bell)
-        bell()  # what came before
+        self.loop.call_soon(bell)  # what came before; tasks begin eagerly only while the loop runs
         while self.run_on():
-            bell()  # it may have been stopped in that very round, which the loop does not remember
+            self.loop.call_soon(bell)  # it may have been stopped in that very round, which the loop does not remember
         self.loop.remove_reader(bell_fd)
         self.finish()
 
@@ -263,7 +271,8 @@ def place(file, to=None):
 
 # ---- What C calls.
 
-runner = None
+runner = None  # of the main thread's loop
+context = None  # of the main thread, when it had started
 
 
 def asgi_prepare(application, interface, kind, lifespan):
@@ -283,17 +292,32 @@ def asgi_prepare(application, interface, kind, lifespan):
 
 
 def asgi_start():
-    """All that C needs to know of the started loop, or a str that says why it is none."""
+    """All that C needs to know of the main thread's started loop, or a str that says why it is none."""
+    global context  # pylint: disable=global-statement
     try:
         name = runner.start()
     except Wrong as wrong:
         return sayable(str(wrong))
     except BaseException as error:  # pylint: disable=broad-except
         return sayable(f"the application could not start:\n{text_of(error)}")
-    arguments = {"loop": runner.loop, "eager_start": True} if sys.version_info >= (3, 12) else None
-    return (name, runner.loop, runner.version, runner.state, asyncio.Task, arguments, asyncio.CancelledError,
-            types.CoroutineType, runner.application)
+    context = contextvars.copy_context()
+    return described(runner, name, runner.serve)
 
 
-def asgi_serve(bell_fd, bell):
-    runner.serve(bell_fd, bell)
+def asgi_loops(threads):
+    """How many loops there are to be: more than one have a use only where there is no GIL."""
+    has_gil = getattr(sys, "_is_gil_enabled", lambda: True)
+    return 1 if has_gil() else threads
+
+
+def asgi_join():
+    """As asgi_start, of another thread's loop. Its tasks see the variables that the import has set, too."""
+    other = runner.beside()
+    name = other.start()
+    return described(other, name, functools.partial(context.copy().run, other.serve))
+
+
+def described(one, name, serve):
+    arguments = {"loop": one.loop, "eager_start": True} if sys.version_info >= (3, 12) else None
+    return (name, serve, one.loop, one.version, one.state, asyncio.Task, arguments, asyncio.CancelledError,
+            types.CoroutineType, one.application)

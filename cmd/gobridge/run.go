@@ -284,8 +284,8 @@ func (s *settings) forServer() (serve.Settings, error) {
 func (v *service) readyLine() string {
 	s, i := v.settings, v.interpreter
 	each := plural(s.threads, "thread")
-	if loop := v.bridge.Loop(); loop != "" {
-		each = "1 " + loop + " loop"
+	if loop, loops := v.bridge.Loops(); loop != "" {
+		each = plural(loops, loop+" loop")
 	}
 	return fmt.Sprintf("gobridge %s serves %s on %s with Python %s (%s, %s host), %s of %s", version, s.application,
 		strings.Join(v.urls, ", "), i.Version, i.Path, v.host, plural(s.workers, "worker"), each)

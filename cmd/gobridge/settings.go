@@ -88,7 +88,7 @@ var table = []setting{
 		func(s *settings) any { return &s.bind }},
 	{"workers", "w", "auto", number(1, bridge.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
 		func(s *settings) any { return &s.workers }},
-	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread",
+	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread; of an ASGI application, event loops, in a Python without a GIL",
 		func(s *settings) any { return &s.threads }},
 	{"interface", "", "auto", choice(bridge.Interfaces...), "how the application is called; auto: told by its signature",
 		func(s *settings) any { return &s.iface }},

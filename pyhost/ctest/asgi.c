@@ -31,7 +31,9 @@ SHOWN const char *test_open(const char *wsgi, const char *asgi, PyObject *applic
         return error;
     if (gb_python_module("_gobridge", wsgi) != 0 || gb_python_module("_gobridge_asgi", asgi) != 0)
         return gb_failure();
-    return gb_asgi_prepare(&settings, &loaded) != 0 || gb_asgi_start(&segment) == NULL ? gb_failure() : NULL;
+    unsigned loops;
+    bool started = gb_asgi_prepare(&settings, &loaded) == 0 && gb_asgi_start(&segment, 1, &loops) != NULL;
+    return started ? NULL : gb_failure();
 }
 
 SHOWN int test_doorbell(void)

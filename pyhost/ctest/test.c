@@ -10,6 +10,7 @@
 #include "../spin.h"
 #include "front.h"
 #include "test_incoming.h"
+#include "test_seats.h"
 #include "test_spool.h"
 
 #include <errno.h>
@@ -682,5 +683,6 @@ int main(void)
     RUN(messages_end_with_a_close_or_the_client);
     RUN(records_that_make_no_sense_are_told);
     RUN(who_waits_for_messages_gets_news);
+    RUN(loops_share_an_inbox_and_their_news);
     return 0;
 }

@@ -10,7 +10,7 @@ host=$here/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 floor=80 # percent of its lines that the inputs must reach, from nothing
-decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/news.c $host/claim.c $host/spool.c $host/incoming.c $host/bytes.c"
+decoder="$host/segment.c $host/inbox.c $host/pipe.c $host/bitmap.c $host/news.c $host/claim.c $host/spool.c $host/incoming.c $host/bytes.c"
 
 build() {
     output=$1

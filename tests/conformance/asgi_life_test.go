@@ -88,7 +88,7 @@ func startupComesFirst(t *testing.T, a *asgi) {
 
 func shutdownComesLast(t *testing.T, a *asgi) {
 	s := server.UntilEnd(t, server.Config{Application: "asgi_checks:application", Dir: "apps",
-		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1"}})
+		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--threads", a.loops}})
 	name, c := unique(), dial(t, s)
 	c.send(t, "GET /computes?%s HTTP/1.1\r\nHost: x\r\n\r\n", name)
 	second := dial(t, s)

@@ -15,6 +15,7 @@ import (
 // one host. Most ask one alone, which has one worker.
 type asgi struct {
 	python, host string
+	loops        string         // --threads of one: where there is no GIL, it has several event loops
 	all          bool           // ask also for what the interpreter makes no difference to, but for its being there
 	one          *server.Server // a worker; also on the socket
 	two          *server.Server // two workers of the ASGI 2 form, mounted at /shop
@@ -81,7 +82,7 @@ var asgiMore = []check[*asgi]{
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
 func TestASGI(t *testing.T) {
 	everywhere(t, func(t *testing.T, i interpreter) {
-		a := startASGI(t, i.path, i.host)
+		a := startASGI(t, &i)
 		a.all = i.last
 		runTable(t, "ASGI", i.String(), asgiChecks, a)
 		runTable(t, "ASGI-WebSocket", i.String(), asgiSockets, a)
@@ -92,13 +93,16 @@ func TestASGI(t *testing.T) {
 	})
 }
 
-func startASGI(t *testing.T, python, host string) *asgi {
+func startASGI(t *testing.T, i *interpreter) *asgi {
 	t.Helper()
 	dir := t.TempDir()
-	a := &asgi{python: python, host: host, socket: filepath.Join(dir, "s"), meeting: dir}
+	a := &asgi{python: i.path, host: i.host, loops: "1", socket: filepath.Join(dir, "s"), meeting: dir}
+	if i.noGIL {
+		a.loops = "2"
+	}
 	c := server.Config{Application: "asgi_checks:application", Dir: "apps"}
-	common := []string{"--python", python, "--host", host}
-	c.Args = append(common[:4:4], "--workers", "1", "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
+	common := []string{"--python", a.python, "--host", a.host}
+	c.Args = append(common[:4:4], "--workers", "1", "--threads", a.loops, "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
 	a.one = server.UntilEnd(t, c)
 	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir, "PYTHONASYNCIODEBUG=1"}
 	// The plain loop of asyncio here, and uvloop above if the interpreter has it.

@@ -13,13 +13,17 @@ import (
 	"gobridge/tests/server"
 )
 
-// TestFreeThreaded: a build without a GIL stays without it, its requests run at once, and
-// each has its own answer. Without such a build on the list there is nothing to see.
-func TestFreeThreaded(t *testing.T) {
-	without := chosen(t, func(all []list.Python) []list.Python {
+// freeThreaded are the builds without a GIL. Without one on the list there is nothing to see.
+func freeThreaded(t *testing.T) []python {
+	return chosen(t, func(all []list.Python) []list.Python {
 		return slices.DeleteFunc(slices.Clone(all), func(p list.Python) bool { return !p.About.NoGIL })
 	})
-	on(t, without, func(t *testing.T, p *python, host string) {
+}
+
+// TestFreeThreaded: a build without a GIL stays without it, its requests run at once, and
+// each has its own answer.
+func TestFreeThreaded(t *testing.T) {
+	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
 		for _, threads := range []int{1, 4} {
 			t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) {
 				s := start(t, server.Config{Application: "together:application", Args: []string{
@@ -34,6 +38,57 @@ func TestFreeThreaded(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestLoops: an ASGI application has several loops in one worker there, which run at once. They
+// share what the import and the one lifespan have made; what is a request's is its loop's alone.
+func TestLoops(t *testing.T) {
+	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
+		const loops = 3
+		s := start(t, server.Config{Application: "loops:application", Args: []string{
+			"--python", p.path, "--host", host, "--workers", "1", "--threads", strconv.Itoa(loops)}})
+		if !strings.HasSuffix(s.Ready, "1 worker of 3 asyncio loops") {
+			t.Error(s.Ready)
+		}
+		if met := meetings(s, loops); len(met) != loops || met["alone"] {
+			t.Errorf("%d requests ran in the threads %v", loops, met)
+		}
+		loadEchoes(t, s)
+		seen := map[string]bool{}
+		for range 20 {
+			seen[mustGet(t, s, "/own").body] = true
+		}
+		for own := range seen {
+			if !strings.HasPrefix(own, `["at import", {"made": "in lifespan"}, "`) {
+				t.Errorf("a loop has %s", own)
+			}
+		}
+		if a := mustGet(t, s, "/across"); a.body != "[true, true, true, true]" {
+			t.Errorf("what another loop does is refused: %s", a.body)
+		}
+		if a := mustGet(t, s, "/gil"); a.body != "False" {
+			t.Errorf("is the GIL on? %s", a.body)
+		}
+		endsAll(t, s)
+	})
+}
+
+// endsAll has the application stop one of its loops: the worker ends in order, with all of them,
+// and another takes its place.
+func endsAll(t *testing.T, s *server.Server) {
+	t.Helper()
+	old := s.Workers()
+	mustGet(t, s, "/stop")
+	if err := server.Await(func() bool { now := s.Workers(); return len(now) == 1 && now[0] != old[0] }); err != nil {
+		t.Errorf("the worker %v: %v, it is %v", old, err, s.Workers())
+	}
+	mustGet(t, s, "/own")
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	if log := s.Log(); strings.Count(log, "shutdown in MainThread") != 2 || strings.Contains(log, "Traceback") {
+		t.Errorf("%s", log)
+	}
 }
 
 // loadEchoes has 16 clients ask for what only they know.

@@ -53,8 +53,8 @@ func build(t *testing.T, root string) (gobridge, storm string) {
 }
 
 // flavours are the ways in which each step is tried: in a worker of one thread, where it is
-// known how many requests it has begun, and in one of several threads; in each host that
-// the interpreter can live in.
+// known how many requests it has begun, in one of several threads, and in one of an event loop,
+// or of several without a GIL; in each host that the interpreter can live in.
 func flavours(t *testing.T) (all []flavour) {
 	t.Helper()
 	i, err := pyhost.Find(t.Context(), pyhost.FindOptions{Python: python()})
@@ -71,8 +71,11 @@ func flavours(t *testing.T) (all []flavour) {
 	if len(hosts) == 0 {
 		t.Fatalf("%s can be hosted in no way", i.Path)
 	}
-	last := hosts[len(hosts)-1]
-	return []flavour{{hosts[0], "wsgi", "1", "1"}, {last, "wsgi", "3", "4"}, {last, "asgi", "1", "1"}}
+	last, loops := hosts[len(hosts)-1], "1"
+	if i.NoGIL {
+		loops = "2"
+	}
+	return []flavour{{hosts[0], "wsgi", "1", "1"}, {last, "wsgi", "3", "4"}, {last, "asgi", "1", loops}}
 }
 
 type flavour struct {

@@ -1,17 +1,18 @@
 """The application that the checks of ASGI ask: gobridge run asgi_checks:application
 
 A page is a coroutine function under its name. What it is asked with, its query, is also the
-name of its notes and of its gate, so that checks do not meet.
+name of its notes and of its gate, so that checks do not meet. They may be asked in several
+loops at once.
 """
 
 import ast
 import asyncio
-import collections
 import contextvars
 import io
 import json
 import os
 import sys
+import threading
 import time
 
 import asgi_extensions
@@ -19,8 +20,9 @@ import asgi_sockets
 import asgi_tasks
 
 PAGES = {"/" + function.__name__: function for function in asgi_extensions.PAGES + asgi_tasks.PAGES}
-NOTES = collections.defaultdict(list)
-GATES = collections.defaultdict(asyncio.Event)  # each made in the loop
+NOTES = {}  # lists
+GATES = {}
+LOOPS = set()  # that have served
 LIFE = {"started": False, "startups": 0, "early": 0}
 MEETING = os.environ.get("MEETING")
 LOCAL = contextvars.ContextVar("LOCAL", default="unset")
@@ -35,8 +37,39 @@ def name_of(scope):
     return scope["query_string"].decode()
 
 
+def notes_of(scope):
+    return NOTES.setdefault(name_of(scope), [])
+
+
 def note(scope, text):
-    NOTES[name_of(scope)].append(text)
+    notes_of(scope).append(text)
+
+
+class Gate:
+    """An event for the tasks of any loop."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.is_open = False
+        self.waiting = []
+
+    async def wait(self):
+        future = asyncio.get_running_loop().create_future()
+        with self.lock:
+            if self.is_open:
+                return
+            self.waiting.append(future)
+        await future
+
+    def open(self):
+        with self.lock:
+            self.is_open = True
+        for future in self.waiting:
+            future.get_loop().call_soon_threadsafe(lambda future=future: future.done() or future.set_result(None))
+
+
+def gate_of(scope):
+    return GATES.setdefault(name_of(scope), Gate())
 
 
 async def answer(send, text, status=200, headers=()):
@@ -55,12 +88,12 @@ async def read(receive):
 
 @page
 async def notes(scope, receive, send):
-    await answer(send, "".join(text + "\n" for text in NOTES[name_of(scope)]))
+    await answer(send, "".join(text + "\n" for text in notes_of(scope)))
 
 
 @page
 async def open(scope, receive, send):
-    GATES[name_of(scope)].set()
+    gate_of(scope).open()
     await answer(send, "open")
 
 
@@ -199,10 +232,10 @@ async def gated(scope, receive, send):
     await send({"type": "http.response.start", "status": 200})
     note(scope, "started")
     if name_of(scope).endswith("late"):
-        await GATES[name_of(scope)].wait()
+        await gate_of(scope).wait()
     await send({"type": "http.response.body", "body": b"one", "more_body": True})
     note(scope, "one")
-    await GATES[name_of(scope)].wait()
+    await gate_of(scope).wait()
     await send({"type": "http.response.body", "body": memoryview(b"two"), "more_body": True})
     await send({"type": "http.response.body"})
 
@@ -213,7 +246,7 @@ async def much(scope, receive, send):
     await send({"type": "http.response.start", "status": 200})
     for i in range(600):
         await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
-        NOTES[name_of(scope)][:] = [str(i + 1)]
+        notes_of(scope)[:] = [str(i + 1)]
     await send({"type": "http.response.body", "body": b"end"})
 
 
@@ -238,7 +271,7 @@ async def computes(scope, receive, send):
     """It goes on although its client leaves."""
     note(scope, "computing")
     try:
-        await GATES[name_of(scope)].wait()
+        await gate_of(scope).wait()
     except asyncio.CancelledError:
         note(scope, "cancelled")
         raise
@@ -249,7 +282,7 @@ async def computes(scope, receive, send):
 async def exits(scope, receive, send):
     """Behind its response, while the worker drains, it has the loop raise in each of its rounds."""
     await answer(send, "exits")
-    await GATES[name_of(scope)].wait()
+    await gate_of(scope).wait()
     await asyncio.sleep(0.2)
     loop, left = asyncio.get_running_loop(), [20]
 
@@ -321,7 +354,7 @@ async def life(scope, receive, send):
 @page
 async def tasks(scope, receive, send):
     """How many requests' tasks there are beside this one and lifespan's, and how many descriptors."""
-    await answer(send, f"{len(asyncio.all_tasks()) - 2} {len(os.listdir('/proc/self/fd'))}")
+    await answer(send, f"{sum(len(asyncio.all_tasks(loop)) for loop in list(LOOPS)) - 2} {len(os.listdir('/proc/self/fd'))}")
 
 
 async def lifespan(scope, receive, send):
@@ -332,6 +365,7 @@ async def lifespan(scope, receive, send):
     await asyncio.sleep(0.1)  # a request that came meanwhile would be seen
     LIFE["startups"] += 1
     LIFE["started"] = True
+    LOOPS.add(asyncio.get_running_loop())
     scope["state"].update({"list": [], "asgi": scope["asgi"]["version"]})
     await send({"type": "lifespan.startup.complete"})
     assert (await receive())["type"] == "lifespan.shutdown"
@@ -343,6 +377,7 @@ async def lifespan(scope, receive, send):
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         return await lifespan(scope, receive, send)
+    LOOPS.add(asyncio.get_running_loop())
     if not LIFE["started"]:
         LIFE["early"] += 1
     if scope["type"] == "websocket":
