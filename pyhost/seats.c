@@ -286,11 +286,10 @@ bool gb_seat_rest(struct gb_seat *seat)
 
 static struct gb_seat *successor_locked(void)
 {
-    struct gb_seat *one = idlest_locked(NULL);
-    for (unsigned i = 0; one == NULL && i < seats.count; i++) {
-        struct gb_seat *each = &seats.all[i];
-        one = each->gone ? NULL : each;
-    }
+    struct gb_seat *one = idlest_locked(NULL), *each = seats.all;
+    for (unsigned i = 0; one == NULL && each != NULL && i < seats.count; i++, each++)
+        if (!each->gone)
+            one = each;
     return one;
 }
 
