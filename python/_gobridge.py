@@ -120,12 +120,13 @@ def drain():
 def tell_loop(number):
     """Write as Python's own handler does of a signal: an event loop reads from there what its add_signal_handler has."""
     descriptor = signal.set_wakeup_fd(-1)
-    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
-    if descriptor >= 0:
-        try:
-            os.write(descriptor, bytes([number]))
-        except BlockingIOError:
-            pass  # it has not read what came before, and will not miss it
+    if descriptor < 0:
+        return
+    try:
+        signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+        os.write(descriptor, bytes([number]))
+    except OSError:
+        pass  # it has not read what came before, and will not miss it; or nobody reads any more
 
 
 def fork_code(exception):

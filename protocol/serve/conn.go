@@ -207,10 +207,15 @@ func (c *conn) Describe() string {
 
 // abandon ends a connection whose client is gone, or is not worth waiting for.
 func (c *conn) abandon() {
+	if w := c.work; w != nil && c.phase != talking && !w.answered() {
+		w.status = statusGone
+	}
+	c.drop()
+}
+
+// drop closes the connection, and leaves the request that it has.
+func (c *conn) drop() {
 	if w := c.work; w != nil && (w.begun || w.held) {
-		if c.phase != talking && !w.answered() {
-			w.status = statusGone
-		}
 		c.leave()
 		c.logRequest()
 	}
@@ -341,12 +346,17 @@ func (c *conn) awaitsAnswer() bool {
 	return c.phase == reading || c.phase == taking || c.phase == serving
 }
 
-// breakOff ends the connection so that its client sees that the answer is not whole.
+// breakOff ends the connection from this side, so that its client sees that the answer is not whole.
 func (c *conn) breakOff() {
-	if w := c.work; w != nil && w.headSent && w.framing == http1.UntilClose {
+	w := c.work
+	if w == nil || !w.headSent {
+		c.abandon()
+		return
+	}
+	if w.framing == http1.UntilClose {
 		resetOnClose(c.fd) // an orderly end would look like the end of the body
 	}
-	c.abandon()
+	c.drop() // the status is that of the answer: its client was there
 }
 
 // parts says whether the next answer is the connection's last one because the server stops.

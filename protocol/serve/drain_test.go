@@ -312,7 +312,7 @@ func TestDrainWithoutDescriptors(t *testing.T) {
 // When a drain is nearly out of time, what goes on without an end in sight is cut: the application
 // learns of it, and its client sees it. What else runs is answered, and the log has names for both.
 func TestDrainEndsStreams(t *testing.T) {
-	ended := make(chan struct{})
+	ended, access := make(chan struct{}), new(syncBuffer)
 	s := start(t, 1, func(c *call) {
 		switch c.target {
 		case "/events", "/until-closed":
@@ -327,7 +327,7 @@ func TestDrainEndsStreams(t *testing.T) {
 			<-ended
 			io.WriteString(c, "world")
 		}
-	})
+	}, func(s *Settings) { s.AccessLog = access })
 	events, until, long := s.dial(t), s.dial(t), s.dial(t)
 	events.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
 	until.send("GET /until-closed HTTP/1.0\r\n\r\n")
@@ -368,6 +368,9 @@ func TestDrainEndsStreams(t *testing.T) {
 	}
 	if log := s.logs.String(); !strings.Contains(log, `"requests":["GET /events","GET /until-closed"]`) {
 		t.Errorf("the log says %s", log)
+	}
+	if s.Close(); strings.Count(access.String(), `" 200 4 `) != 2 {
+		t.Errorf("the access log says %s", access)
 	}
 }
 
