@@ -64,7 +64,7 @@ STAGES := e2e model ctest fuzz-short storm-short killpoints lint unit conformanc
 # What has much to install, and what depends on the interpreter, on two that few machines have.
 # TESTED=yes leaves out what make test has run.
 MORE := e2e-3.13t ctest-3.14 storm-short-3.13t e2e-3.14 ctest-3.13t killpoints-3.13t \
-	frameworks-asgi applications frameworks hosts-3.13t hosts-3.14 conformance-3.13t conformance-3.14
+	frameworks-asgi applications frameworks peers hosts-3.13t hosts-3.14 conformance-3.13t conformance-3.14
 .PHONY: test-all pythons
 test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
 	@scripts/suite --more pythons -- $(MORE)
@@ -112,7 +112,7 @@ e2e: ## the real binary with real peers, on every interpreter of this machine
 conformance: ## a line for each check of the WSGI and HTTP tables, on every interpreter of this machine
 	cd tests/conformance && go test -count=1 -timeout 30m
 
-.PHONY: frameworks frameworks-asgi test-browser applications
+.PHONY: frameworks frameworks-asgi test-browser applications peers
 frameworks: ## install every WSGI framework that can be, and visit pages of each
 	@scripts/setup frameworks
 	go test -v -count=1 -run 'TestFrameworks' ./tests/frameworks
@@ -125,6 +125,9 @@ test-browser: build ## install Chromium, and use the examples of Starlette and C
 applications: ## install two published applications, and use them as they are
 	@scripts/setup applications
 	go test -v -count=1 -run 'TestWagtail|TestIHateMoney' ./tests/frameworks
+peers: ## install uWSGI and uvicorn, and compare what sites see under them and under gobridge, behind nginx
+	@scripts/setup peers
+	go test -v -count=1 ./tests/peers
 
 # Nobody is killed: then nothing may be lost.
 CALM := -kill-every 0 -zygote-every 0
