@@ -66,7 +66,11 @@ func appendPeer(dst []byte, p *Peer) []byte {
 	if p.Socket != "" {
 		server, port = p.Socket, ""
 	}
-	for _, value := range [...]string{p.Scheme, p.RemoteAddr, p.RemotePort, server, port} {
+	from := p.RemotePort
+	if from == "" && p.RemoteAddr != "" { // a web server may not say it, and who has an address wants a number
+		from = "0"
+	}
+	for _, value := range [...]string{p.Scheme, p.RemoteAddr, from, server, port} {
 		dst = appendVariable(dst, "", value)
 	}
 	return dst

@@ -73,7 +73,7 @@ func TestWebSocketsByUwsgi(t *testing.T) {
 		must(t, json.Unmarshal([]byte(c.hear(t, sockets.Text)), &got))
 		for name, want := range map[string]string{
 			"type": "websocket", "scheme": "wss", "path": "/secure/caf\u00e9", "raw_path": "/secure/caf%C3%A9", "query_string": "a=b", "http_version": "1.1",
-			"subprotocols": "[chat other]", "client": "[192.0.2.7 <nil>]", "root_path": "",
+			"subprotocols": "[chat other]", "client": "[192.0.2.7 0]", "root_path": "",
 		} {
 			if fmt.Sprint(got[name]) != want {
 				t.Errorf("%s is %v, want %s", name, got[name], want)

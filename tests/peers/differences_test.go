@@ -8,80 +8,80 @@ import (
 	"testing"
 )
 
-// difference is one that is on purpose: a row of the table in docs/nginx.md, and where it is seen.
+// difference is one that is on purpose: a row of the table in docs/nginx.md, and where it shows.
 type difference struct {
-	what, theirs, ours, why string // the row's columns
-	seen                    []sight
+	under, what, theirs, ours, why string // the row's columns
+	shows                          []sight
 }
 
-// sight is where a difference shows: in something of an outcome, with each of these applications,
-// in each of these cases.
+// sight is where a difference shows: in something of the outcomes, with each of these
+// applications, in each of these cases.
 type sight struct {
-	what         string
+	what         string // a pattern
 	apps         []string
-	cases        []string // none: in all in which the application is called
-	theirs, ours string   // patterns of the whole value
+	cases        []string // none: all in which the application is called under both
+	theirs, ours string   // patterns; "": anything
 }
 
-// sighting is one that was made. Without a what it says whether the application was called.
-type sighting struct{ what, app, name string }
+// meetings are the cases in which a sight was met, by application and name; with nil those in
+// which the application was called under both.
+type meetings map[*sight]map[[2]string]bool
 
-type sightings map[sighting]bool
+func (m meetings) note(s *sight, app, name string) {
+	if m[s] == nil {
+		m[s] = map[[2]string]bool{}
+	}
+	m[s][[2]string{app, name}] = true
+}
 
 var (
 	wsgi    = []string{"on_django", "on_flask"}
 	fastapi = []string{"on_fastapi"}
 )
 
-var differences = []*difference{}
-
-// find is the difference that has such a sight; nil: none does.
-func find(s *sighting, theirs, ours string) *difference {
+// find is the sight that what differs in a case is; nil: it is not listed.
+func find(app, name, what, theirs, ours string) *sight {
 	for _, d := range differences {
-		for i := range d.seen {
-			if d.seen[i].fits(s, theirs, ours) {
-				return d
+		for i := range d.shows {
+			s := &d.shows[i]
+			if whole(s.what, what) && slices.Contains(s.apps, app) && (len(s.cases) == 0 || slices.Contains(s.cases, name)) &&
+				whole(s.theirs, theirs) && whole(s.ours, ours) {
+				return s
 			}
 		}
 	}
 	return nil
 }
 
-func (each *sight) fits(s *sighting, theirs, ours string) bool {
-	return each.what == s.what && slices.Contains(each.apps, s.app) && (len(each.cases) == 0 || slices.Contains(each.cases, s.name)) &&
-		whole(each.theirs, theirs) && whole(each.ours, ours)
-}
-
 func whole(pattern, value string) bool {
-	return regexp.MustCompile(`(?s)^(?:` + pattern + `)$`).MatchString(value)
+	return pattern == "" || regexp.MustCompile(`(?s)^(?:`+pattern+`)$`).MatchString(value)
 }
 
-// mustBeSeen wants the difference to have been seen wherever it is listed.
-func (d *difference) mustBeSeen(t *testing.T, seen sightings) {
+// mustBeMet wants the difference to have been met wherever it is listed.
+func (d *difference) mustBeMet(t *testing.T, met meetings) {
 	t.Helper()
-	for i := range d.seen {
-		each := &d.seen[i]
-		for _, app := range each.apps {
-			for _, name := range each.in(seen, app) {
-				if !seen[sighting{each.what, app, name}] {
-					t.Errorf("%s, %s: %s differs no more, as the table says (%s)", app, name, each.what, d.what)
+	for i := range d.shows {
+		s := &d.shows[i]
+		wanted := map[[2]string]bool{}
+		for _, app := range s.apps {
+			for _, name := range s.cases {
+				wanted[[2]string{app, name}] = true
+			}
+			for each := range met[nil] {
+				if len(s.cases) == 0 && each[0] == app {
+					wanted[each] = true
 				}
 			}
 		}
-	}
-}
-
-// in are the names of the cases in which it shows.
-func (each *sight) in(seen sightings, app string) (names []string) {
-	if len(each.cases) > 0 {
-		return each.cases
-	}
-	for s, called := range seen {
-		if s.what == "" && s.app == app && called {
-			names = append(names, s.name)
+		for each := range wanted {
+			if !met[s][each] {
+				t.Errorf("%s, %s: %s differs no more, which is listed (%s)", each[0], each[1], s.what, d.what)
+			}
+		}
+		if len(wanted) == 0 {
+			t.Errorf("%s shows nowhere (%s)", s.what, d.what)
 		}
 	}
-	return names
 }
 
 // mustBeTold wants the difference to stand in docs/nginx.md.
@@ -89,7 +89,11 @@ func (d *difference) mustBeTold(t *testing.T) {
 	t.Helper()
 	page, err := os.ReadFile(root(t, "docs", "nginx.md"))
 	must(t, err)
-	if row := "| " + strings.Join([]string{d.what, d.theirs, d.ours, d.why}, " | ") + " |\n"; !strings.Contains(string(page), row) {
+	if row := d.row(); !strings.Contains(string(page), row) {
 		t.Errorf("docs/nginx.md lacks the row %s", row)
 	}
+}
+
+func (d *difference) row() string {
+	return "| " + strings.Join([]string{d.under, d.what, d.theirs, d.ours, d.why}, " | ") + " |\n"
 }

@@ -1,46 +1,61 @@
 package peers
 
 import (
-	"fmt"
-	"os"
-	"strings"
+	"os/exec"
 	"testing"
-
-	"gobridge/tests/server"
 )
 
 // TestPeers sends every case to every application under both servers.
 func TestPeers(t *testing.T) {
 	pairs := []pair{
-		{"on_django", uwsgi(t, "on_django"), serve(t, "on_django")},
-		{"on_flask", uwsgi(t, "on_flask"), serve(t, "on_flask")},
-		{"on_fastapi", uvicorn(t, "on_fastapi"), serve(t, "on_fastapi")},
+		{"on_django", uwsgi(t, "on_django"), serve(t, "on_django", true)},
+		{"on_flask", uwsgi(t, "on_flask"), serve(t, "on_flask", true)},
+		{"on_fastapi", uvicorn(t, "on_fastapi"), serve(t, "on_fastapi", false)},
 	}
 	dir := before(t, pairs)
-	seen := sightings{}
+	met := meetings{}
 	for _, p := range pairs {
 		theirs, ours := p.theirs.outcomes(dir, p.app), p.ours.outcomes(dir, p.app)
 		for name, a := range theirs {
 			b := ours[name]
 			for _, what := range unequal(a, b) {
-				s := sighting{what, p.app, name}
-				if d := find(&s, a.of(what), b.of(what)); d == nil {
+				each := find(p.app, name, what, a.of(what), b.of(what))
+				if each == nil {
 					t.Errorf("%s, %s: %s is %q under its usual server and %q here, which is not listed", p.app, name, what, a.of(what), b.of(what))
+					continue
 				}
-				seen[s] = true
+				met.note(each, p.app, name)
 			}
-			seen[sighting{"", p.app, name}] = a["called"] == "true" && b["called"] == "true"
+			if a["called"] == "true" && b["called"] == "true" {
+				met.note(nil, p.app, name)
+			}
+		}
+		t.Logf("%s: %d requests", p.app, len(theirs))
+		for _, s := range []*site{p.theirs, p.ours} {
+			s.mustAnswerCommand(p.app)
 		}
 	}
 	for _, d := range differences {
-		d.mustBeSeen(t, seen)
+		d.mustBeMet(t, met)
 		d.mustBeTold(t)
 	}
 }
 
-// outcomes sends all cases of the application, each once, and waits for what their clients' leaving leads to.
+// mustAnswerCommand asks the server without nginx, with gobridge request.
+func (s *site) mustAnswerCommand(app string) {
+	at := "unix:" + s.socket
+	if s.asks == byUwsgi {
+		at = "uwsgi:" + at
+	}
+	out, err := exec.Command(root(s.t, "bin", "gobridge"), "request", at, "/plain", "-d", "abc", "-H", "X-Case: command", "-H", "Content-Type: text/plain", "-m", "60").CombinedOutput()
+	if want := "POST 3 ba7816bf8f01cfea\n"; err != nil || string(out) != want {
+		s.t.Errorf("%s: gobridge request %s: %v, %q, want %q", app, at, err, out, want)
+	}
+}
+
+// outcomes sends all cases of the application, and waits for what their clients' leaving leads to.
 func (s *site) outcomes(dir, app string) map[string]outcome {
-	all, waits := map[string]outcome{}, map[string]string{}
+	all := map[string]outcome{}
 	for _, c := range cases() {
 		if !c.of(app) {
 			continue
@@ -50,21 +65,8 @@ func (s *site) outcomes(dir, app string) map[string]outcome {
 		}
 		all[c.name] = s.ask(dir, &c)
 		if c.awaits != "" && !(s.whole && c.part > 0) {
-			waits[c.name] = c.awaits
+			s.await(c.name, c.awaits)
 		}
-	}
-	err := server.Await(func() bool {
-		text, err := os.ReadFile(s.notes)
-		must(s.t, err)
-		for name, note := range waits {
-			if !strings.Contains(string(text), fmt.Sprintf(`{"case": %q, %q: `, name, note)) {
-				return false
-			}
-		}
-		return true
-	})
-	if err != nil {
-		s.t.Errorf("%s never learned that a client has gone", s.name)
 	}
 	s.noted(all)
 	return all

@@ -22,6 +22,7 @@ type site struct {
 	notes  string // what its application notes
 	asks   string // by which directives nginx passes requests on
 	whole  bool   // its application is called when a request is whole
+	steady bool   // it answers the same each time
 }
 
 // pair is an application under both servers.
@@ -57,11 +58,11 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// serve runs the application under gobridge.
-func serve(t *testing.T, module string) *site {
+// serve runs the application under gobridge, which takes bodies in for WSGI.
+func serve(t *testing.T, module string, whole bool) *site {
 	t.Helper()
 	s := newSite(t, module+"-gobridge", byUwsgi)
-	s.whole = true
+	s.whole, s.steady = whole, true
 	g, err := server.Start(server.Config{Application: module + ":application", Dir: apps(t), Bind: "uwsgi:unix:" + s.socket, Env: []string{"NOTES=" + s.notes},
 		Args: []string{"--python", tool(t, "python"), "--workers", "2"}})
 	must(t, err)
@@ -120,11 +121,11 @@ func peer(t *testing.T, s *site, program string, args ...string) *site {
 }
 
 // uwsgi runs it under uWSGI, with the options without which it is no comparison: as many
-// processes, a master, and no server without an application.
+// processes, a master, and no server without an application. It waits a second for a body, and not four.
 func uwsgi(t *testing.T, module string) *site {
 	t.Helper()
 	s := newSite(t, module+"-uwsgi", byUwsgi)
-	return peer(t, s, "uwsgi", "--socket", s.socket, "--chmod-socket=666", "--master", "--processes", "2", "--need-app", "--module", module+":application")
+	return peer(t, s, "uwsgi", "--socket", s.socket, "--chmod-socket=666", "--master", "--processes", "2", "--need-app", "--socket-timeout", "1", "--module", module+":application")
 }
 
 func uvicorn(t *testing.T, module string) *site {

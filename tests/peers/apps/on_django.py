@@ -76,7 +76,7 @@ def away(request):
 @page("cookies")
 def cookies(request):
     response = HttpResponse("cookies")
-    response.set_cookie("one", "1", max_age=10, httponly=True)
+    response.set_cookie("one", "1", httponly=True)
     response.set_cookie("two", "zwei; \u00fc")
     return response
 

@@ -89,7 +89,7 @@ async def away():
 @page("/cookies")
 async def cookies():
     response = Response("cookies")
-    response.set_cookie("one", "1", max_age=10, httponly=True)
+    response.set_cookie("one", "1", httponly=True)
     response.set_cookie("two", "zwei")
     return response
 

@@ -80,7 +80,7 @@ def away():
 @page("/cookies")
 def cookies():
     response = Response("cookies")
-    response.set_cookie("one", "1", max_age=10, httponly=True)
+    response.set_cookie("one", "1", httponly=True)
     response.set_cookie("two", "zwei; \u00fc")
     return response
 
