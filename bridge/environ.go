@@ -66,6 +66,9 @@ func appendHead(dst []byte, r *Request, decoded bool) []byte {
 		if p.Scheme == "https" {
 			puts("HTTPS", "on")
 		}
+		if p.TLS != nil {
+			dst, count = p.TLS.appendVariables(dst, count, p.Relayed)
+		}
 	}
 	if len(r.ID) > 0 {
 		put(pyhost.RequestIDVariable, r.ID)
@@ -131,7 +134,7 @@ func requestFlags(r *Request) (flags uint16) {
 	if r.Trailers && r.Minor == 1 {
 		flags |= pyhost.RequestTrailers
 	}
-	return flags
+	return flags | tlsFlag(r.Peer)
 }
 
 // appendField adds field i as a variable. A name that comes several times is one

@@ -65,6 +65,11 @@ func (r *Request) appendVariables(dst, script, info []byte) (all []byte, count i
 	for i := range g.Variables {
 		dst = appendVariable(dst, g.Variables[i].Name, g.Variables[i].Value)
 	}
+	if p.TLS != nil {
+		var more int
+		dst, more = g.appendSubject(dst, p.TLS)
+		count += more
+	}
 	return dst, count + len(g.Variables)
 }
 
@@ -99,10 +104,11 @@ func appendGatewayScope(dst []byte, r *Request) []byte {
 	dst = appendPeer(dst, r.Peer)
 	dst = appendVariable(dst, "", r.ID)
 	dst = r.appendExtension(dst, script, info)
+	dst, more := appendTLS(dst, r.Peer)
 	for i := range r.Fields {
 		dst = appendLower(dst, &r.Fields[i])
 	}
-	putHead(dst[start:], r, pyhost.ScopeVariables+1+len(r.Fields))
+	putHead(dst[start:], r, pyhost.ScopeVariables+1+more+len(r.Fields))
 	return dst
 }
 

@@ -33,4 +33,6 @@ type Peer struct {
 	ServerPort string
 	Scheme     string // http or https
 	Socket     string // path of the unix socket that the client has connected to; empty: it is none
+	TLS        *TLS   // nil: the connection is not encrypted
+	Relayed    bool   // the connection is a proxy's, which speaks for the client
 }

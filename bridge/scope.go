@@ -23,10 +23,11 @@ func appendScope(dst []byte, r *Request) []byte {
 	dst = appendVariable(dst, "", versionOf(r))
 	dst = appendPeer(dst, r.Peer)
 	dst = appendVariable(dst, "", r.ID)
+	dst, more := appendTLS(dst, r.Peer)
 	for i := range r.Fields {
 		dst = appendLower(dst, &r.Fields[i])
 	}
-	putHead(dst[start:], r, pyhost.ScopeVariables+len(r.Fields))
+	putHead(dst[start:], r, pyhost.ScopeVariables+more+len(r.Fields))
 	return dst
 }
 

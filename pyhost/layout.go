@@ -57,6 +57,7 @@ const (
 	RequestWebSocket = 16
 	RequestTrailers  = 32
 	RequestGateway   = 64
+	RequestTLS       = 128
 
 	// the first variables of an ASGI head, in this order
 	ScopeMethod       = 0

@@ -184,7 +184,9 @@ struct gb_request_head {
 // For ASGI the first GB_SCOPE_VARIABLES have no name and lie in the order of enum gb_scope,
 // and the rest are the fields as they came, with names in lower case.
 // With GB_REQUEST_GATEWAY one more stands before the fields: its name is the protocol's ("uwsgi"), and its value
-// is variables, as WSGI has them, of all that the web server has sent besides fields.
+// is variables, as WSGI has them, of all that the web server has sent besides fields. With GB_REQUEST_TLS another one
+// stands behind that: "tls", and its value is variables: server_cert, client_cert_chain (in PEM, one behind the other),
+// client_cert_name, tls_version and cipher_suite (decimal), as the TLS extension of ASGI has them.
 struct gb_variable {
     uint16_t name_size;
     uint16_t reserved;
@@ -203,6 +205,7 @@ enum {
     GB_REQUEST_TRAILERS =
         32, // the client takes trailers (TE: trailers, RFC 9110 section 6.5.1), and its protocol has them
     GB_REQUEST_GATEWAY = 64, // a web server has passed it on, by a protocol of its own
+    GB_REQUEST_TLS = 128,    // its connection is encrypted, and a scope says how; nothing else than a scope looks
 };
 
 enum gb_scope {

@@ -46,7 +46,7 @@ var constants = map[string]uint64{
 	"GB_SCOPE_SERVER": ScopeServer, "GB_SCOPE_SERVER_PORT": ScopeServerPort, "GB_SCOPE_REQUEST_ID": ScopeRequestID, "GB_SCOPE_VARIABLES": ScopeVariables,
 	"GB_FINISHED": OutcomeFinished,
 	"GB_ABORTED":  OutcomeAborted, "GB_WAITS_NOT": WaitsNot, "GB_WAITS_BELL": WaitsBell, "GB_WAITS_NEWS": WaitsNews, "GB_WAITS_FILE": WaitsFile,
-	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled, "GB_REQUEST_WEBSOCKET": RequestWebSocket, "GB_REQUEST_GATEWAY": RequestGateway, "GB_REQUEST_TRAILERS": RequestTrailers,
+	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled, "GB_REQUEST_WEBSOCKET": RequestWebSocket, "GB_REQUEST_GATEWAY": RequestGateway, "GB_REQUEST_TRAILERS": RequestTrailers, "GB_REQUEST_TLS": RequestTLS,
 	"GB_LENGTH_UNKNOWN": LengthUnknown, "GB_MAX_REQUEST_HEAD": MaxRequestHead, "GB_MAX_RESPONSE_HEAD": MaxResponseHead,
 	"GB_RECORD_HEAD": RecordHead, "GB_RECORD_BODY": RecordBody, "GB_RECORD_FILE": RecordFile, "GB_RECORD_HINTS": RecordHints, "GB_RECORD_ACCEPT": RecordAccept, "GB_RECORD_TEXT": RecordText, "GB_RECORD_BINARY": RecordBinary,
 	"GB_RECORD_CLOSE": RecordClose, "GB_RECORD_TRAILERS": RecordTrailers, "GB_RECORD_MORE": RecordMore, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,

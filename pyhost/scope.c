@@ -20,7 +20,8 @@
     X(root_path)                                                                                                       \
     X(headers)                                                                                                         \
     X(state)                                                                                                           \
-    X(extensions)
+    X(extensions)                                                                                                      \
+    X(tls)
 
 // The extensions (asgiref, extensions), as they are named in a scope.
 enum extension { PATHSEND, ZEROCOPYSEND, EARLY_HINT, TRAILERS, EXTENSIONS };
@@ -212,16 +213,25 @@ static PyObject *headers_of(struct gb_keys *keys, const uint8_t *at, unsigned co
 struct parts {
     const uint8_t *at[GB_SCOPE_VARIABLES];
     const uint8_t *gateway; // what a web server has sent besides; NULL: it came by none
+    const uint8_t *tls;     // how the connection is encrypted; NULL: it is not
     const uint8_t *fields;
     unsigned count; // of them
 };
+
+// Where a variable ends.
+static const uint8_t *behind(const uint8_t *variable)
+{
+    struct gb_variable v;
+    memcpy(&v, variable, sizeof v);
+    return variable + sizeof v + v.name_size + v.value_size;
+}
 
 // False if there are too few.
 static bool find(const struct gb_claim *c, const uint8_t *at, struct parts *found)
 {
     struct gb_variable v;
-    bool gateway = c->head.flags & GB_REQUEST_GATEWAY;
-    unsigned first = GB_SCOPE_VARIABLES + (gateway ? 1 : 0);
+    bool gateway = c->head.flags & GB_REQUEST_GATEWAY, tls = c->head.flags & GB_REQUEST_TLS;
+    unsigned first = GB_SCOPE_VARIABLES + (gateway ? 1 : 0) + (tls ? 1 : 0);
     if (c->head.count < first)
         return false;
     for (unsigned i = 0; i < GB_SCOPE_VARIABLES; i++) {
@@ -231,12 +241,12 @@ static bool find(const struct gb_claim *c, const uint8_t *at, struct parts *foun
             return false;
         at += sizeof v + v.value_size;
     }
-    found->gateway = NULL;
-    if (gateway) {
-        found->gateway = at;
-        memcpy(&v, at, sizeof v);
-        at += sizeof v + v.name_size + v.value_size;
-    }
+    found->gateway = gateway ? at : NULL;
+    if (gateway)
+        at = behind(at);
+    found->tls = tls ? at : NULL;
+    if (tls)
+        at = behind(at);
     found->fields = at;
     found->count = c->head.count - first;
     return true;
@@ -303,9 +313,21 @@ static bool add_gateway(PyObject *extensions, const uint8_t *variable)
     return done;
 }
 
-// Those that this client can be sent, and what a web server has sent: a new reference, or NULL
-// with the exception set. No scope shares any of these dicts with another one.
-static PyObject *extensions_of(unsigned request_flags, const uint8_t *gateway)
+// How the connection is encrypted (asgiref, TLS extension 0.2). False with the exception set.
+static bool add_tls(PyObject *extensions, const uint8_t *variable)
+{
+    struct gb_variable v;
+    memcpy(&v, variable, sizeof v);
+    const uint8_t *value = variable + sizeof v + v.name_size;
+    PyObject *variables = variables_of(value, value + v.value_size);
+    bool done = variables != NULL && set(extensions, key.tls, gb_python_help("tls_extension", "O", variables));
+    gb_py.Py_DecRef(variables);
+    return done;
+}
+
+// Those that this client can be sent, what a web server has sent, and how the connection is encrypted: a new
+// reference, or NULL with the exception set. No scope shares any of these dicts with another one.
+static PyObject *extensions_of(unsigned request_flags, const struct parts *parts)
 {
     bool http = !(request_flags & GB_REQUEST_WEBSOCKET); // a WebSocket's are as_websocket's
     const bool usable[EXTENSIONS] = {
@@ -320,7 +342,8 @@ static PyObject *extensions_of(unsigned request_flags, const uint8_t *gateway)
             gb_py.Py_DecRef(extensions);
             return NULL;
         }
-    if (extensions != NULL && gateway != NULL && !add_gateway(extensions, gateway)) {
+    if (extensions != NULL && ((parts->gateway != NULL && !add_gateway(extensions, parts->gateway)) ||
+                               (parts->tls != NULL && !add_tls(extensions, parts->tls)))) {
         gb_py.Py_DecRef(extensions);
         return NULL;
     }
@@ -393,7 +416,7 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         gb_py.PyDict_SetItem(scope, key.query_string, call->query) == 0 &&
         set(scope, key.headers, headers_of(&k->fields, parts.fields, parts.count)) &&
         set(scope, key.state, gb_py.PyDict_Copy(k->state)) &&
-        set(scope, key.extensions, extensions_of(claim->head.flags, parts.gateway)))
+        set(scope, key.extensions, extensions_of(claim->head.flags, &parts)))
         return scope;
     gb_py.Py_DecRef(scope);
     return NULL;

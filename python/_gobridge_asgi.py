@@ -43,6 +43,21 @@ def as_websocket(scope):
     scope["extensions"]["websocket.http.response"] = {}  # beside what a web server has sent
 
 
+def tls_extension(variables):
+    """What scope["extensions"]["tls"] is (asgiref, TLS extension 0.2), of texts as in an environ."""
+    end = "-----END CERTIFICATE-----\n"
+    chain = variables["client_cert_chain"].split(end)[:-1]
+    name = variables["client_cert_name"].encode("latin-1").decode("utf-8", "replace")
+    return {
+        "server_cert": variables["server_cert"],
+        "client_cert_chain": [each + end for each in chain],
+        "client_cert_name": name if chain else None,
+        "client_cert_error": None,
+        "tls_version": int(variables["tls_version"]),
+        "cipher_suite": int(variables["cipher_suite"]),
+    }
+
+
 def is_disconnect(exception):
     """Does it come from what the application was told: that its client has left?
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gobridge/protocol/serve"
 	"gobridge/pyhost"
 )
 
@@ -48,7 +49,7 @@ func (v *service) startControl() error {
 	}
 	path, err := filepath.Abs(s.control)
 	if err == nil {
-		defer lockShared(filepath.Dir(path))()
+		defer serve.LockFolder(filepath.Dir(path))()
 		v.control, err = openControl(path, v, v.log)
 	}
 	if err != nil {
@@ -99,26 +100,6 @@ func lockFolder(dir string) (unlock func(), err error) {
 	}
 	return func() { folder.Close() }, nil
 }
-
-// lockShared does the same in a folder that others may use, too. Who holds its lock for long is
-// none of ours; and who may not be locked, for want of rights or of locks in its file system,
-// is used all the same: two servers that start at the same moment may then both believe that
-// the path is theirs.
-func lockShared(dir string) (unlock func()) {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return func() {} // why there can be no socket, claim says
-	}
-	for end := time.Now().Add(longestClaim); ; time.Sleep(10 * time.Millisecond) {
-		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
-			return func() { folder.Close() }
-		}
-	}
-}
-
-// longestClaim is longer than a claim takes.
-const longestClaim = 5 * time.Second
 
 // removeStale removes what killed servers have left in the folder.
 func removeStale(dir string) {

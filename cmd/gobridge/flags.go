@@ -152,6 +152,9 @@ func explainFlag(c *cli.Context, err error, _ bool) error {
 // foreign are names that people know from other servers.
 var foreign = map[string]string{
 	"port": "bind", "p": "bind", "http": "bind", "http-socket": "bind", "socket": "bind", "listen": "bind", "uds": "bind",
+	"umask": "chmod-socket", "uds-permissions": "chmod-socket", "socket-mode": "chmod-socket",
+	"ssl-certfile": "certfile", "ssl-keyfile": "keyfile", "ssl-ca-certs": "ca-certs", "ssl-cert-reqs": "cert-reqs",
+	"ssl-certificate": "certfile", "ssl-ca": "ca-certs", "https": "bind", "https-socket": "bind", "ssl-socket": "bind", "suwsgi-socket": "bind", "uwsgi-socket": "bind",
 	"processes": "workers", "access-logfile": "access-log", "virtualenv": "venv", "home": "venv", "app-dir": "chdir",
 	"timeout": "request-timeout", "harakiri": "request-timeout", "keep-alive": "timeout-keep-alive",
 	"py-autoreload": "touch-reload", "worker-reload-mercy": "graceful-timeout", "loglevel": "log-level",

@@ -11,12 +11,9 @@ import (
 
 // addresses is the kind of --bind. Whether one can be listened on, serve.Listen says.
 var addresses = kind{placeholder: "ADDRESS", several: true,
-	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH, and before it uwsgi:, fastcgi: or scgi: for that protocol",
+	must: "HOST:PORT, :PORT for every interface, [IPV6]:PORT or unix:PATH, and before it uwsgi:, fastcgi: or scgi: for that protocol, https: or suwsgi: for HTTP or uwsgi inside TLS",
 	parse: func(value string) (any, error) {
-		address := value
-		if protocol, rest, ok := strings.Cut(value, ":"); ok && slices.Contains(serve.Protocols(), protocol) {
-			address = rest
-		}
+		_, address := serve.CutDialect(value)
 		if path, ok := strings.CutPrefix(address, "unix:"); ok && path != "" {
 			return value, nil
 		}
@@ -31,13 +28,13 @@ var addresses = kind{placeholder: "ADDRESS", several: true,
 	}}
 
 // listen opens every address, or none.
-func listen(binds []string, backlog int) ([]*serve.Listener, error) {
+func listen(binds []string, backlog int, what *serve.Listening) ([]*serve.Listener, error) {
 	for i, bind := range binds {
 		if slices.Contains(binds[:i], bind) {
 			return nil, usage("--bind %s is given twice", bind)
 		}
 	}
-	listeners, err := serve.ListenAll(binds)
+	listeners, err := what.ListenAll(binds)
 	if err != nil {
 		return nil, &exitError{exitListen, err}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gobridge/bridge"
+	"gobridge/protocol/serve"
 )
 
 func TestFlagsFirst(t *testing.T) {
@@ -201,7 +202,7 @@ func TestAPortInUseIsItsOwnExitCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	listeners, err := listen([]string{"127.0.0.1:0", taken.Addr().String()}, 16)
+	listeners, err := listen([]string{"127.0.0.1:0", taken.Addr().String()}, 16, serve.DefaultListening())
 	if err == nil || len(listeners) != 0 || codeOf(err) != exitListen || !strings.Contains(err.Error(), taken.Addr().String()) {
 		t.Errorf("listeners %v, error %v (code %d)", listeners, err, codeOf(err))
 	}

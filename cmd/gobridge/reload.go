@@ -47,20 +47,23 @@ func (v *service) reloadAsked(say func(progress string)) controlAnswer {
 		return controlAnswer{Code: exitUnwell, Text: stoppingText}
 	}
 	type outcome struct {
-		reload bridge.Reload
-		err    error
+		reload      bridge.Reload
+		certificate string
+		err         error
 	}
 	over := make(chan outcome, 1)
 	go func() {
-		r, err := v.reload("gobridge reload")
-		over <- outcome{r, err}
+		r, certificate, err := v.reload("gobridge reload")
+		over <- outcome{r, certificate, err}
 	}()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	for said := ""; ; {
 		select {
 		case o := <-over:
-			return v.reloadAnswer(o.reload, o.err)
+			a := v.reloadAnswer(o.reload, o.err)
+			a.Text += o.certificate
+			return a
 		case <-look.C:
 			if now := progressOf(v.bridge.Status()); now != "" && now != said {
 				said = now
@@ -98,25 +101,26 @@ func progressOf(s bridge.Status) string {
 	return ""
 }
 
-// reload starts a new generation and says what came of it. If it does not come up, the old
-// one goes on.
-func (v *service) reload(why string) (bridge.Reload, error) {
+// reload starts a new generation and says what came of it, and of the certificate. If it does
+// not come up, the old one goes on.
+func (v *service) reload(why string) (r bridge.Reload, certificate string, err error) {
 	v.log.Info().Msgf("%s: starting a new generation", why)
 	v.notify.reloading()
-	r, err := v.bridge.Reload(v.reloads)
+	certificate = v.rereadCertificate()
+	r, err = v.bridge.Reload(v.reloads)
 	if v.reloads.Err() != nil { // whatever came of it
 		v.log.Info().Msg("the server is stopping: the reload counts no more")
-		return r, errStopping
+		return r, certificate, errStopping
 	}
 	if err != nil {
 		text := v.failureText(err)
 		v.log.Error().Msg(text)
 		v.notify.reloaded(text)
-		return r, err
+		return r, certificate, err
 	}
 	v.log.Info().Msg(reloadText(r))
 	v.notify.reloaded(reloadText(r))
-	return r, nil
+	return r, certificate, nil
 }
 
 func reloadText(r bridge.Reload) string {
@@ -148,4 +152,4 @@ func (v *service) reloadOnSignals(ctx context.Context) {
 }
 
 // tryReload reloads; what came of it is in the log.
-func (v *service) tryReload(why string) { _, _ = v.reload(why) }
+func (v *service) tryReload(why string) { _, _, _ = v.reload(why) }

@@ -34,6 +34,7 @@ type service struct {
 	server      *serve.Server
 	urls        []string    // of the listeners
 	access      *accessFile // nil: none, or standard output
+	tls         *serve.TLS  // nil: nothing is encrypted
 	began       time.Time
 	reloads     context.Context // ends when no more reloads are waited for
 	noReloads   context.CancelCauseFunc
@@ -100,7 +101,13 @@ func (v *service) run() error {
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(v.settings.bind, v.settings.backlog)
+	what, err := v.settings.listening()
+	if err != nil {
+		return err
+	}
+	v.tls = what.TLS
+	v.warnOfCertificate()
+	listeners, err := listen(v.settings.bind, v.settings.backlog, what)
 	if err != nil {
 		return err
 	}

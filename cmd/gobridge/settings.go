@@ -14,7 +14,13 @@ import (
 type settings struct {
 	application string
 
-	bind     []string
+	bind  []string
+	chmod int    // mode of unix sockets
+	chown string // owner and group of them; empty: the process's
+
+	certFile, keyFile, caFile string
+	certReqs                  string
+
 	chdir    string
 	logLevel string
 	access   string
@@ -86,6 +92,18 @@ type setting struct {
 var table = []setting{
 	{"bind", "b", "127.0.0.1:8000", addresses, "address to serve HTTP/1.1 on, or uwsgi, FastCGI or SCGI; may be given several times",
 		func(s *settings) any { return &s.bind }},
+	{"chmod-socket", "", "666", socketMode, "who may connect to the unix sockets of --bind: the mode of their files",
+		func(s *settings) any { return &s.chmod }},
+	{"chown-socket", "", "", socketOwner, "to whom the files of these sockets belong; default: to the process",
+		func(s *settings) any { return &s.chown }},
+	{"certfile", "", "", text("FILE"), "certificate of the https: and suwsgi: addresses, in PEM, with the chain behind it",
+		func(s *settings) any { return &s.certFile }},
+	{"keyfile", "", "", text("FILE"), "its private key, in PEM; default: it is in --certfile, too",
+		func(s *settings) any { return &s.keyFile }},
+	{"ca-certs", "", "", text("FILE"), "certificates, in PEM, by which those of clients must be signed",
+		func(s *settings) any { return &s.caFile }},
+	{"cert-reqs", "", certNone, certReqs, "certificates of clients: none is asked for, one is looked at if there is one, or each must have one (as Python's ssl numbers them: 0, 1, 2)",
+		func(s *settings) any { return &s.certReqs }},
 	{"workers", "w", "auto", number(1, bridge.MaxWorkers).orAuto(), "worker processes; auto: one for each CPU that the cgroup and the affinity mask allow",
 		func(s *settings) any { return &s.workers }},
 	{"threads", "t", "1", number(1, 1024), "requests that each worker runs at once, each in its own thread; of an ASGI application, event loops, in a Python without a GIL",

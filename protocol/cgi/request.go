@@ -96,6 +96,7 @@ func (h *Head) client() {
 // variables alone: nobody but the site's own configuration can set those.
 func (h *Head) server() {
 	s, peer := &h.sent, &h.peer
+	peer.TLS = h.Local.TLS
 	switch {
 	case bytes.EqualFold(s.scheme, []byte("https")), bytes.EqualFold(s.scheme, []byte("http")):
 		peer.Scheme = strings.ToLower(string(s.scheme))

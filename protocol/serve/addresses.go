@@ -69,7 +69,11 @@ const tooMany = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; c
 const tooManyText = "Your address has as many connections as it may have here\n"
 
 // turnDown closes a connection of an address that has too many.
-func turnDown(fd int) {
+func turnDown(fd int, encrypted bool) {
+	if encrypted { // a handshake for that would be a present to who wants to do harm
+		closeSocket(fd)
+		return
+	}
 	// Whether this is read is the client's affair.
 	_ = unix.Send(fd, []byte(tooMany), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	closeSocket(fd)

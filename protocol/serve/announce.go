@@ -34,8 +34,7 @@ func (c *conn) useAnnouncement(b []byte) int {
 		c.refuse(tooManyOfOne)
 		return len(b)
 	}
-	c.phase = idle
-	c.setRead(c.idleDeadline())
+	c.start()
 	if !h.Local {
 		c.announce(&h)
 	}

@@ -36,7 +36,7 @@ func (c *conn) write() {
 		if len(w.aside) > 0 {
 			w.appendAside()
 		}
-		if len(w.pending) > 0 && !c.send(w.pending) || c.phase == taking {
+		if (len(w.pending) > 0 || c.unsent() > 0) && !c.send(w.pending) || c.phase == taking {
 			return
 		}
 		if w.over {
@@ -257,7 +257,13 @@ func (c *conn) sendTogether(pieces ...[]byte) (n, size int, ok bool) {
 		g.add(piece)
 	}
 	size = g.size
-	n, errno := g.send(c.fd)
+	var errno unix.Errno
+	if c.channel == nil {
+		n, errno = g.send(c.fd)
+	} else {
+		g.clear()
+		n, errno = c.channel.sendTogether(pieces)
+	}
 	if errno != 0 && errno != unix.EAGAIN {
 		c.abandon()
 		return n, size, false
@@ -268,7 +274,7 @@ func (c *conn) sendTogether(pieces ...[]byte) (n, size int, ok bool) {
 // send sends out, which may be pending itself; what the socket does not take stands in
 // pending. It reports whether all of it is out.
 func (c *conn) send(out []byte) bool {
-	n, errno := send(c.fd, out)
+	n, errno := c.put(out)
 	if errno != 0 && errno != unix.EAGAIN {
 		c.abandon()
 		return false
@@ -280,7 +286,7 @@ func (c *conn) send(out []byte) bool {
 // sent notes that the socket took n bytes of size, and waits for it to be writable when
 // that is not all.
 func (c *conn) sent(n, size int) bool {
-	if n == size {
+	if n == size && c.unsent() == 0 {
 		if c.writeBy != 0 {
 			c.setWrite(0)
 		}
@@ -301,7 +307,7 @@ func (c *conn) sent(n, size int) bool {
 // before. See awaitBody.
 func (c *conn) takeBy(before, n int64) int64 {
 	s := &c.r.server.settings
-	c.unacked = unacked(c.fd)
+	c.unacked = c.notTaken()
 	return c.r.extend(before, s.WriteTime, n, s.WriteRate)
 }
 
@@ -309,7 +315,7 @@ func (c *conn) takeBy(before, n int64) int64 {
 // for it: a large socket buffer is not worth telling before a third of it is free.
 func (c *conn) takes() bool {
 	before := c.unacked
-	now := unacked(c.fd)
+	now := c.notTaken()
 	if now >= before {
 		return false
 	}

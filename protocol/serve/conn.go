@@ -13,6 +13,7 @@ import (
 // phase is what a connection is doing. These are the steps from one to the next:
 //
 //	announcing ──PROXY protocol header──▶ idle, if one is awaited
+//	securing ──TLS handshake──▶ idle, if the connection is encrypted; after an announcement
 //	idle ──bytes──▶ reading ──whole head──▶ serving ──answer out──▶ idle
 //	                   │ │                    ▲ │ │
 //	                   │ └─body to come──▶ taking │ └─body not all come──▶ skipping ──▶ idle
@@ -28,6 +29,7 @@ type phase uint8
 const (
 	closed     phase = iota
 	announcing       // nothing but a part of a PROXY protocol header has come
+	securing         // a TLS handshake is not over
 	idle             // nothing of a next request has come
 	reading          // part of a head has come
 	taking           // the body is taken in; no worker knows of the request
@@ -62,6 +64,8 @@ type conn struct {
 	writeBy int64 // when it must have taken some of what is sent to it
 	unacked int64 // bytes that the kernel had for it when that was set
 
+	channel *channel // nil: the connection is not encrypted
+
 	skip int64 // bytes that may still be thrown away, while it skips a body or lingers
 	kept buffer
 	work *work
@@ -88,6 +92,12 @@ func (c *conn) open(n *newcomer) {
 		c.peer.RemoteAddr = n.remote.Addr().String()
 		c.peer.RemotePort = strconv.Itoa(int(n.remote.Port()))
 	}
+	if l.tls != nil {
+		c.channel = &channel{with: l.tls}
+		if c.speaks.gateway == nil { // by which scheme its client came a web server says
+			c.peer.Scheme = "https"
+		}
+	}
 	if l.wildcard {
 		if at, err := localAddress(c.fd); err == nil { // else the client is gone, as the next read will tell
 			c.peer.ServerName = at.Addr().String()
@@ -96,9 +106,7 @@ func (c *conn) open(n *newcomer) {
 	s := &c.r.server.settings
 	if c.speaks.gateway != nil {
 		c.trusted = l.gateways.Peer(n.remote.Addr())
-		if c.setRead(c.idleDeadline()); c.speaks.single {
-			c.setRead(c.r.after(s.HeadTime))
-		}
+		c.start()
 		return
 	}
 	c.trusted = s.Forwarded.Trusted.Peer(n.remote.Addr())
@@ -107,11 +115,12 @@ func (c *conn) open(n *newcomer) {
 		c.setRead(c.r.after(s.HeadTime))
 		return
 	}
-	c.setRead(c.idleDeadline())
+	c.start()
 }
 
 // close ends it, and gives back what was borrowed.
 func (c *conn) close() {
+	c.dropChannel()
 	if !c.dropTransfer() {
 		closeSocket(c.fd)
 	}
@@ -133,18 +142,30 @@ func (c *conn) event(events uint32) {
 		return
 	}
 	if events&unix.EPOLLRDHUP != 0 {
+		told := c.gone()
 		c.half = true
-		c.hangUp()
+		if !told {
+			c.hangUp()
+		}
 	}
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
 		c.readable = true
+		c.lookAhead()
 	}
 	if events&unix.EPOLLOUT != 0 && c.blocked {
 		c.blocked = false
-		c.write()
+		if c.phase == securing {
+			c.sendHandshake()
+		} else {
+			c.write()
+		}
 	}
 	c.read()
 }
+
+// gone says whether it is known that the client sends nothing more, although its end is not
+// read yet.
+func (c *conn) gone() bool { return c.half || c.channel != nil && c.channel.end != nil }
 
 // hangUp tells the application of a FIN behind its request: the client has probably left,
 // though it gets its answer if it has not.
@@ -216,6 +237,9 @@ func (c *conn) abandon() {
 // drop closes the connection, and leaves the request that it has.
 func (c *conn) drop() {
 	if w := c.work; w != nil && (w.begun || w.held) {
+		if c.channel != nil && !w.answered() {
+			c.channel.torn = true
+		}
 		c.leave()
 		c.logRequest()
 	}
@@ -238,7 +262,7 @@ func (t *timer) expire() { t.conn.expire() }
 func (c *conn) expire() {
 	switch now := c.r.now; {
 	case c.writeBy != 0 && c.writeBy <= now && !c.takes():
-		resetOnClose(c.fd) // else the kernel would go on sending what nobody takes
+		c.resetOnClose() // else the kernel would go on sending what nobody takes
 		c.abandon()
 	case c.readBy != 0 && c.readBy <= now:
 		c.readBy = 0
@@ -258,6 +282,9 @@ func (c *conn) late() {
 		c.tick()
 	case announcing:
 		c.unannounced()
+	case securing:
+		c.insecure("it was not over in time")
+		c.abandon()
 	case idle:
 		// A request may have come since the reactor last looked.
 		c.readable = true
@@ -307,7 +334,7 @@ func (c *conn) part() {
 // request that will be answered: its client had better connect elsewhere now.
 func (c *conn) drain() {
 	switch c.phase {
-	case idle, announcing:
+	case idle, announcing, securing:
 		c.setRead(c.idleDeadline())
 	case talking:
 		c.part()
@@ -354,7 +381,7 @@ func (c *conn) breakOff() {
 		return
 	}
 	if w.framing == http1.UntilClose {
-		resetOnClose(c.fd) // an orderly end would look like the end of the body
+		c.resetOnClose() // an orderly end would look like the end of the body
 	}
 	c.drop() // the status is that of the answer: its client was there
 }

@@ -14,6 +14,7 @@ import (
 // is the same for all of them, since each makes a bridge.Request of a head.
 type dialect struct {
 	name    string        // as a bind begins, and URLs
+	secure  string        // the same for the dialect inside TLS; empty: it is not spoken there
 	gateway *cgi.Protocol // its peers are web servers, which pass requests on; nil: they are clients
 	unit    string        // what a request comes in, for the log
 	single  bool          // a connection carries one request, and ends with its answer
@@ -24,28 +25,29 @@ type dialect struct {
 }
 
 var dialects = [...]*dialect{
-	{name: "http", useHead: (*conn).useHead},
-	{name: "uwsgi", gateway: &uwsgi.Protocol, unit: "a uwsgi packet", single: true, useHead: (*conn).usePacket},
+	{name: "http", secure: "https", useHead: (*conn).useHead},
+	{name: "uwsgi", secure: "suwsgi", gateway: &uwsgi.Protocol, unit: "a uwsgi packet", single: true, useHead: (*conn).usePacket},
 	{name: "fastcgi", gateway: &fastcgi.Protocol, unit: "a FastCGI request", heeds: true, useHead: (*conn).useRecords},
 	{name: "scgi", gateway: &scgi.Protocol, unit: "an SCGI request", single: true, useHead: (*conn).useNetstring},
 }
 
-// Protocols are the names that a bind may begin with, and a colon behind them: what is spoken
-// there. Without one it is HTTP/1.1.
-func Protocols() []string {
-	var names []string
-	for _, d := range dialects[1:] {
-		names = append(names, d.name)
-	}
-	return names
-}
-
-// dialectOf takes a bind apart: what is spoken, and where.
-func dialectOf(bind string) (in *dialect, address string) {
-	for _, d := range dialects[1:] {
-		if rest, ok := strings.CutPrefix(bind, d.name+":"); ok {
-			return d, rest
+// dialectOf takes a bind apart: what is spoken, whether inside TLS, and where.
+func dialectOf(bind string) (in *dialect, secure bool, address string) {
+	name, rest, _ := strings.Cut(bind, ":")
+	for i, d := range dialects {
+		switch {
+		case name == "": // :PORT
+		case name == d.secure:
+			return d, true, rest
+		case name == d.name && i > 0: // HTTP goes without saying
+			return d, false, rest
 		}
 	}
-	return dialects[0], bind
+	return dialects[0], false, bind
+}
+
+// CutDialect takes off what stands before the address in a bind.
+func CutDialect(bind string) (secure bool, address string) {
+	_, secure, address = dialectOf(bind)
+	return secure, address
 }

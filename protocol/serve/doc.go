@@ -1,5 +1,6 @@
-// Package serve speaks HTTP/1.1 with the clients, and uwsgi, FastCGI or SCGI with web servers: it owns
-// the listeners and the connections, and stands between the codecs (http1 and others) and the workers (bridge).
+// Package serve speaks HTTP/1.1 with the clients, and uwsgi, FastCGI or SCGI with web servers, inside
+// TLS or not: it owns the listeners and the connections, and stands between the codecs (http1 and
+// others) and the workers (bridge).
 //
 // One acceptor takes the connections of all listeners and deals them to a few reactors.
 // A reactor is one goroutine with an epoll set, in which are its connections, its end
@@ -21,7 +22,7 @@
 //
 // # A connection
 //
-// The phases are idle, reading (part of a head), serving (a request and its answer),
+// The phases are securing (a TLS handshake), idle, reading (part of a head), serving (a request and its answer),
 // skipping (the rest of a body that nobody read), talking (it is a WebSocket) and lingering
 // (after the last answer); conn.go has the picture. Requests are taken one at a time: what a client pipelines stays
 // in its socket until the answer before it is out.
@@ -46,7 +47,8 @@
 //
 // # Who may touch what
 //
-// A reactor's goroutine alone touches its connections and its port of the bridge. Others
-// hand it connections (give), orders (order) and doorbells; its load is an atomic number.
+// A reactor's goroutine alone touches its connections and its port of the bridge. A TLS
+// handshake has a goroutine of its own, and memory that both use (secure, wire). Others hand the
+// reactor connections (give), orders (order) and doorbells; its load is an atomic number.
 // The access log is a ring for each reactor, with one goroutine that writes them out.
 package serve

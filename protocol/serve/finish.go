@@ -10,7 +10,7 @@ func (c *conn) finish() {
 	c.unwatch()
 	switch {
 	case w.cut && w.framing == http1.UntilClose:
-		resetOnClose(c.fd) // an orderly end would look like the end of the body
+		c.resetOnClose() // an orderly end would look like the end of the body
 		c.close()
 	case w.close || w.cut:
 		c.last()
@@ -73,14 +73,24 @@ func (c *conn) next() {
 // until it closes, within bounds. That begins in the next turn: last is called from
 // amid the bytes of a refused request, too.
 func (c *conn) last() {
-	w, s := c.work, &c.r.server.settings
+	w := c.work
 	quiet := w.body == bodyWhole && !w.refused && !c.readable && c.kept.len() == 0
-	if quiet || c.ended || s.LingerTime == 0 {
+	if quiet || c.ended {
+		c.close()
+		return
+	}
+	c.linger()
+}
+
+// linger says that nothing more comes, and throws away what the client sends.
+func (c *conn) linger() {
+	s := &c.r.server.settings
+	if s.LingerTime == 0 {
 		c.close()
 		return
 	}
 	c.releaseWork()
-	shutdownWrite(c.fd)
+	c.shutdownWrite()
 	c.phase, c.skip = lingering, s.LingerSize
 	c.setRead(c.r.after(s.LingerTime))
 	c.r.later(c)

@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +30,8 @@ type testServer struct {
 	ahead *atomic.Int64
 	logs  *syncBuffer
 	at    string
+
+	secured *pki // nil: clients do not encrypt by themselves
 }
 
 // withReactors runs a test with one reactor and with three.
@@ -71,11 +74,10 @@ func startWith(t *testing.T, reactors int, app application, change func(*Server)
 // prepare makes a server that does not serve yet.
 func prepare(t *testing.T, l *Listener, reactors int, app application, change ...func(*Settings)) *testServer {
 	t.Helper()
-	s := &testServer{t: t, ahead: new(atomic.Int64), logs: new(syncBuffer), at: strings.TrimPrefix(l.URL(), "http://")}
-	for _, name := range Protocols() {
-		if rest, ok := strings.CutPrefix(s.at, name+":"); ok {
-			s.at = strings.TrimPrefix(rest, "//")
-		}
+	_, at := CutDialect(strings.TrimPrefix(l.URL(), "http:"))
+	s := &testServer{t: t, ahead: new(atomic.Int64), logs: new(syncBuffer), at: strings.TrimPrefix(at, "//")}
+	if encrypted != nil && l.tls == nil {
+		l.tls, s.secured = encrypted.tls(t, false, false), encrypted
 	}
 	settings := DefaultSettings()
 	settings.Log = zerolog.New(s.logs)
@@ -166,6 +168,9 @@ func (s *testServer) dial(t *testing.T) *client {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
+	if s.secured != nil {
+		conn = tls.Client(conn, s.secured.config(tls.VersionTLS13))
+	}
 	return &client{Conn: conn, t: t, r: bufio.NewReader(conn)}
 }
 
@@ -244,12 +249,16 @@ func (c *client) finish() {
 // reset cuts the connection.
 func (c *client) reset() {
 	c.t.Helper()
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	conn := c.Conn
+	if sealed, ok := conn.(*tls.Conn); ok {
+		conn = sealed.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			c.t.Fatal(err)
 		}
 	}
-	if err := c.Close(); err != nil {
+	if err := conn.Close(); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -20,6 +20,8 @@ func (c *conn) hungry() bool {
 		return !w.full && !w.over
 	case talking:
 		return !c.work.full
+	case securing:
+		return !c.channel.wire.stuffed()
 	default:
 		return true
 	}
@@ -45,7 +47,7 @@ func (c *conn) readOnce() {
 		c.starve()
 		return
 	}
-	n, errno := receive(c.fd, b)
+	n, errno := c.receive(b)
 	switch {
 	case errno == unix.EAGAIN:
 		c.readable = false
@@ -57,7 +59,7 @@ func (c *conn) readOnce() {
 	default:
 		// The socket is empty when it gave less than there was room for, and what comes
 		// later makes a new event; but the end of the stream makes none of its own.
-		if n < len(b) && !c.half {
+		if n < len(b) && !c.gone() {
 			c.readable = false
 		}
 		c.took(b[:n])
@@ -76,6 +78,10 @@ func (c *conn) starve() {
 
 // end deals with the end of what the client sends. What it has sent whole is answered.
 func (c *conn) end() {
+	if c.phase == securing && c.channel.tls != nil { // a request may stand behind the handshake
+		c.channel.wire.finish(false)
+		return
+	}
 	c.ended = true
 	switch {
 	case (c.phase == serving || c.phase == taking) && c.work.body == bodyWhole:
@@ -176,6 +182,8 @@ func (c *conn) use(b []byte) (taken int) {
 		switch c.phase {
 		case announcing:
 			n = c.useAnnouncement(b[taken:])
+		case securing:
+			n = c.shakeHands(b[taken:])
 		case idle, reading:
 			n = c.speaks.useHead(c, b[taken:])
 		case serving:

@@ -20,6 +20,7 @@ import (
 type Listener struct {
 	fd       int
 	dialect  *dialect
+	tls      *TLS   // nil: what is spoken is not encrypted
 	bind     string // as the user wrote it
 	url      string // for people
 	path     string // of a unix socket
@@ -38,21 +39,40 @@ const DefaultBacklog = 2048
 // resolveTime is how long a host name in a bind may take.
 const resolveTime = 5 * time.Second
 
+// Listening is what listeners have besides their addresses.
+type Listening struct {
+	File SocketFile // of unix sockets
+	TLS  *TLS       // for binds that want it; nil: none may
+}
+
+// DefaultListening is what Listen uses.
+func DefaultListening() *Listening { return &Listening{File: DefaultSocketFile()} }
+
+// Listen opens a socket with DefaultListening.
+func Listen(bind string) (*Listener, error) { return DefaultListening().Listen(bind) }
+
 // Listen opens the socket that bind names: HOST:PORT, [IPv6]:PORT, :PORT (all addresses)
-// or unix:PATH. Port 0 is any free port. HTTP/1.1 is spoken there, or a web server's protocol
-// (Protocols) if its name and a colon stand before it. Errors say what to do.
-func Listen(bind string) (*Listener, error) {
-	in, address := dialectOf(bind)
-	l, err := listen(address)
+// or unix:PATH. Port 0 is any free port. HTTP/1.1 is spoken there, or what is named before it: a
+// web server's protocol, or https or suwsgi. Errors say what to do.
+func (o *Listening) Listen(bind string) (*Listener, error) {
+	in, secure, address := dialectOf(bind)
+	if secure && o.TLS == nil {
+		return nil, fmt.Errorf("bind %q: it needs a certificate", bind)
+	}
+	l, err := listen(address, &o.File)
 	if err != nil {
 		return nil, fmt.Errorf("bind %q: %w", bind, err)
 	}
 	l.bind, l.backlog, l.dialect = bind, DefaultBacklog, in
+	name := in.name
+	if secure {
+		l.tls, name = o.TLS, in.secure
+	}
 	switch {
 	case l.path == "":
-		l.url = in.name + "://" + l.url
-	case in.gateway != nil:
-		l.url = in.name + ":" + l.url
+		l.url = name + "://" + l.url
+	case in.gateway != nil || secure:
+		l.url = name + ":" + l.url
 	}
 	return l, nil
 }
@@ -68,10 +88,10 @@ func (l *Listener) SetBacklog(n int) error {
 }
 
 // ListenAll opens all binds or none.
-func ListenAll(binds []string) ([]*Listener, error) {
+func (o *Listening) ListenAll(binds []string) ([]*Listener, error) {
 	var all []*Listener
 	for _, bind := range binds {
-		l, err := Listen(bind)
+		l, err := o.Listen(bind)
 		if err != nil {
 			for _, open := range all {
 				err = errors.Join(err, open.Close())
@@ -84,7 +104,7 @@ func ListenAll(binds []string) ([]*Listener, error) {
 }
 
 // URL is where the listener can be reached, for people: http://127.0.0.1:8000,
-// unix:/run/app.sock, uwsgi://127.0.0.1:3031 or uwsgi:unix:/run/app.sock.
+// unix:/run/app.sock, uwsgi://127.0.0.1:3031, suwsgi:unix:/run/app.sock.
 func (l *Listener) URL() string { return l.url }
 
 // Close closes the socket. A unix socket's file is removed, if it is still ours.
@@ -100,9 +120,9 @@ func (l *Listener) Close() error {
 	return err
 }
 
-func listen(bind string) (*Listener, error) {
+func listen(bind string, file *SocketFile) (*Listener, error) {
 	if path, ok := strings.CutPrefix(bind, "unix:"); ok {
-		return listenUnix(path)
+		return listenUnix(path, file)
 	}
 	host, portText, err := net.SplitHostPort(bind)
 	if err != nil {

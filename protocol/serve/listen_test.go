@@ -66,7 +66,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	free := tempSocket(t)
-	if _, err := ListenAll([]string{"unix:" + free, at}); err == nil {
+	if _, err := DefaultListening().ListenAll([]string{"unix:" + free, at}); err == nil {
 		t.Fatal("both were opened")
 	}
 	if _, err := os.Lstat(free); !errors.Is(err, os.ErrNotExist) {
@@ -85,7 +85,7 @@ func TestUnixSocketFiles(t *testing.T) {
 		return l
 	}
 	l := open()
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != unixMode {
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != os.FileMode(DefaultSocketFile().Mode) {
 		t.Fatalf("mode %v, %v", info.Mode(), err)
 	}
 	if _, err := Listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "another program listens") {

@@ -58,7 +58,7 @@ type Settings struct {
 	ProxyVersions proxyproto.Versions // which announcements are awaited
 	ProxyFrom     trust.List          // and from which peers
 
-	GatewayFrom map[string]trust.List // which peers may speak a web server's protocol, by its name: see Protocols
+	GatewayFrom map[string]trust.List // which peers may speak a web server's protocol, by its name, as a bind begins
 
 	AccessLog io.Writer // nil: none
 	Log       zerolog.Logger

@@ -64,6 +64,7 @@ func (w *work) originate(q *bridge.Request, o *forwarded.Origin) error {
 	p := &w.origin
 	q.Peer = p
 	if o.Hops > 0 {
+		p.Relayed = true
 		p.RemoteAddr, p.RemotePort = "", ""
 		if o.Client.IsValid() { // a port that is not said is 0, for those who want a number
 			p.RemoteAddr, p.RemotePort = o.Client.Addr().String(), strconv.Itoa(int(o.Client.Port()))

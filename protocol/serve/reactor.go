@@ -43,6 +43,7 @@ type reactor struct {
 	scratch []byte   // what a socket has is read here first
 	out     []byte   // what goes out is put together here
 	pieces  gather   // or here, if it is long
+	plain   []byte   // or here, if it is to be sealed
 	buffers [][]byte // of bufferSize, for what must be kept
 	smalls  [][]byte // of smallBuffer
 	works   []*work
@@ -56,8 +57,8 @@ type reactor struct {
 	mail      sync.Mutex
 	newcomers []newcomer
 	arriving  []newcomer // newcomers, while they are taken
-	sent      []diskJob  // come back from the senders
-	returning []diskJob
+	sent      []mailed   // come back from the senders, and from handshakes
+	returning []mailed
 	over      bool // nothing is taken any more
 	waiting   atomic.Bool
 	asleep    atomic.Bool

@@ -203,7 +203,7 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return true
 	}
 	w.begun = true
-	if c.half {
+	if c.gone() {
 		c.hangUp()
 	}
 	c.awaitBody()

@@ -21,10 +21,15 @@ type senders struct {
 // A diskJob is work that may wait for a disk: a part of a file to be sent (transfer), or of
 // a body to be stored (spill). While a sender has it nobody else touches it.
 type diskJob interface {
+	mailed
 	work()          // on a sender's goroutine
-	returned()      // in its reactor's turn
-	release()       // instead, when there is no reactor any more
 	home() *reactor // to which it returns
+}
+
+// mailed is what another goroutine has for a reactor.
+type mailed interface {
+	returned() // in its reactor's turn
+	release()  // instead, when there is no reactor any more
 }
 
 const mostSenders = 8
@@ -70,9 +75,9 @@ func (s *senders) run() {
 	}
 }
 
-// handBack gives a job back to its reactor, or ends it when there is no reactor any more.
-// A sender calls it.
-func (r *reactor) handBack(t diskJob) {
+// handBack gives something to its reactor, or ends it when there is no reactor any more.
+// Any goroutine but the reactor's may call it.
+func (r *reactor) handBack(t mailed) {
 	r.mail.Lock()
 	over := r.over
 	if !over {
@@ -91,7 +96,10 @@ func (r *reactor) handBack(t diskJob) {
 // closed here, where it may take its time.
 func (t *transfer) work() {
 	t.sent, t.result, t.errno = 0, partSent, 0
-	for t.left > 0 && t.sent < transferPart && t.result == partSent {
+	if t.seals {
+		t.readSome()
+	}
+	for !t.seals && t.left > 0 && t.sent < transferPart && t.result == partSent {
 		n := min(t.left, transferPart-t.sent)
 		if t.record.id != 0 {
 			if t.result = t.record.open(t.socket, t.left); t.result != partSent {
@@ -105,6 +113,24 @@ func (t *transfer) work() {
 		unix.Close(t.file)
 		t.file = -1
 	}
+}
+
+// readSome reads a part that the reactor is to seal and to send.
+func (t *transfer) readSome() {
+	if t.piece == nil {
+		t.piece = make([]byte, min(t.left, sealedPart))
+	}
+	n, errno := readFile(t.file, t.piece[:min(int64(len(t.piece)), t.left)], t.offset)
+	switch {
+	case errno == unix.EINTR:
+	case errno != 0:
+		t.result, t.errno = fileBroken, errno
+	case n == 0:
+		t.result = fileShorter
+	}
+	t.offset += int64(n)
+	t.left -= int64(n)
+	t.sent = int64(n)
 }
 
 // sendSome sends up to n bytes.
@@ -187,15 +213,21 @@ func sendFile(socket, file int, offset int64, n int) (int, unix.Errno) {
 // copyFile does the same for files whose system cannot.
 func copyFile(socket, file int, offset int64, n int) (int, unix.Errno) {
 	b := make([]byte, min(n, 64<<10))
-	got, _, errno := unix.Syscall6(unix.SYS_PREAD64, uintptr(file), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(offset), 0, 0)
+	got, errno := readFile(file, b, offset)
+	if got == 0 {
+		return 0, errno
+	}
+	return send(socket, b[:got])
+}
+
+// readFile reads into b, which has room.
+func readFile(file int, b []byte, offset int64) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_PREAD64, uintptr(file), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(offset), 0, 0)
 	if errno != 0 {
 		if errno == unix.EAGAIN {
 			errno = unix.EIO // it is the file that has nothing to give
 		}
 		return 0, errno
 	}
-	if got == 0 {
-		return 0, 0
-	}
-	return send(socket, b[:got])
+	return int(n), 0
 }

@@ -25,6 +25,8 @@ type transfer struct {
 	offset, left int64
 	record       record
 	copies       bool // the file's system has no sendfile
+	seals        bool // the connection is encrypted: parts are read into piece, and the reactor sends them
+	piece        []byte
 	sent         int64
 	result       transferResult
 	errno        unix.Errno
@@ -41,8 +43,12 @@ const (
 	fileBroken                        // the file cannot be read
 )
 
-// transferPart is how much is sent at once: after that it is another's turn.
-const transferPart = 1 << 20
+// transferPart is how much is sent at once: after that it is another's turn. Of what is to be
+// encrypted so much is in memory.
+const (
+	transferPart = 1 << 20
+	sealedPart   = 64 << 10
+)
 
 // appendFile begins to send a file as a part of the body. What must go out before it is
 // added to out.
@@ -66,7 +72,7 @@ func (c *conn) appendFile(out []byte, f bridge.File) []byte {
 		closeFile(f.FD)
 		return out
 	}
-	w.transfer = &transfer{reactor: c.r, conn: c, socket: c.fd, file: f.FD, offset: f.Offset, left: f.Length, record: record{id: w.id}}
+	w.transfer = &transfer{reactor: c.r, conn: c, socket: c.fd, file: f.FD, offset: f.Offset, left: f.Length, record: record{id: w.id}, seals: c.channel != nil}
 	return out
 }
 
@@ -90,6 +96,9 @@ func (c *conn) transferOn() bool {
 func (c *conn) transferred(t *transfer) {
 	w := c.work
 	w.sent += t.sent
+	if t.seals {
+		w.pending = append(w.pending, t.piece[:t.sent]...)
+	}
 	switch w.framing {
 	case http1.Counted:
 		w.due -= t.sent

@@ -27,6 +27,6 @@ func (c *conn) usePacket(b []byte) int {
 
 // pong answers a ping. So few bytes fit into any socket.
 func (c *conn) pong() {
-	send(c.fd, uwsgi.Pong)
+	c.put(uwsgi.Pong)
 	c.last()
 }

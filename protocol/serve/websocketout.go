@@ -30,7 +30,7 @@ func (c *conn) converse() {
 func (c *conn) sayAll() {
 	w, k := c.work, c.work.socket
 	for n := 0; !c.blocked; n++ {
-		if len(w.pending) > 0 && !c.send(w.pending) {
+		if (len(w.pending) > 0 || c.unsent() > 0) && !c.send(w.pending) {
 			return
 		}
 		if k.said {
@@ -95,7 +95,7 @@ func (c *conn) appendFrames(out []byte) (all, a, b []byte) {
 		n := len(m.A) + len(m.B)
 		switch {
 		case k.due > 0 && m.Kind == bridge.NoMessage: // its worker is dead, and the rest of the frame with it
-			resetOnClose(c.fd)
+			c.resetOnClose()
 			c.abandon()
 			return out, nil, nil
 		case k.due > 0:

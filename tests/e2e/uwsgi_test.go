@@ -45,7 +45,7 @@ func startGateway(t *testing.T, args ...string) *gateway {
 	g.Server = start(t, server.Config{Application: "gateway:application", Bind: "uwsgi:127.0.0.1:0", Env: []string{variable, "GATEWAY=yes"},
 		Args: append(args, "--bind", "uwsgi:unix:"+g.socket, "--bind", "127.0.0.1:0", "--control", g.control, "--workers", "2", "--access-log", "-")})
 	m := regexp.MustCompile(`http://([^\s,]+)`).FindStringSubmatch(g.Ready)
-	if m == nil || !strings.Contains(g.Ready, "uwsgi://"+g.Address()+", uwsgi:unix:"+g.socket) {
+	if m == nil || !strings.Contains(g.Ready, "uwsgi://"+g.Address()+", ") || !strings.Contains(g.Ready, ", uwsgi:unix:"+g.socket+", ") {
 		t.Fatalf("the server says %q", g.Ready)
 	}
 	g.http = m[1]

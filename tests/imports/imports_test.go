@@ -29,8 +29,8 @@ var may = []struct {
 }
 
 // testsMay lists what tests of a package may import beyond its row: the real helper,
-// for tests that start real workers.
-var testsMay = []string{"python"}
+// for tests that start real workers, and certificates.
+var testsMay = []string{"python", "tests/certs"}
 
 type goPackage struct {
 	ImportPath, Dir, Name              string

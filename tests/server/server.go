@@ -45,7 +45,7 @@ type Server struct {
 }
 
 // served is the line that says the server is ready, with its first address.
-var served = regexp.MustCompile(`(?m)^.* on (?:(?:http|uwsgi|fastcgi|scgi)://([^\s,/]+)|(?:(?:uwsgi|fastcgi|scgi):)?unix:([^\s,]+)).* with .*\b$`)
+var served = regexp.MustCompile(`(?m)^.* on (?:(?:https?|s?uwsgi|fastcgi|scgi)://([^\s,/]+)|(?:(?:https|s?uwsgi|fastcgi|scgi):)?unix:([^\s,]+)).* with .*\b$`)
 
 // Start runs gobridge until it serves. An error holds what it wrote.
 func Start(c Config) (*Server, error) {

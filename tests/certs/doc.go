@@ -1,0 +1,2 @@
+// Package certs makes certificates for tests: an authority, and what it signs.
+package certs
