@@ -83,6 +83,9 @@ func testCompose(t *testing.T) {
 	if said, code := r.do(app.Healthcheck.Test[1:]...); code != 0 {
 		t.Errorf("the health check: %d, %s", code, said)
 	}
+	if page := r.must("gobridge", "request", "-f", "uwsgi:unix:/run/gobridge/app.sock", "/"); !strings.Contains(page, "Notes on gobridge") {
+		t.Errorf("without nginx: %s", page)
+	}
 	visitNotes(t, startNginx(t, nginx, volumes))
 	if left, err := os.ReadDir(volumes["uploads"]); err != nil || len(left) > 0 {
 		t.Errorf("of uploads there are left %v, %v", left, err)
