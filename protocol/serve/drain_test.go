@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -395,5 +397,17 @@ func TestDrainSteps(t *testing.T) {
 	}
 	if log := s.logs.String(); !strings.Contains(log, `"requests":["GET /hello"]`) || !strings.Contains(log, "requests were cut before they had their answer: 1") {
 		t.Errorf("the log says %s", log)
+	}
+}
+
+// What only a privilege allows is no warning; anything else is one.
+func TestNotTurnedAway(t *testing.T) {
+	for err, want := range map[error]string{unix.EPERM: "debug", unix.ENOMEM: "warn"} {
+		var log strings.Builder
+		a := &acceptor{log: zerolog.New(&log)}
+		a.notTurned(fmt.Errorf("turn new clients away from here: %w", err))
+		if !strings.Contains(log.String(), `"level":"`+want+`"`) || !strings.Contains(log.String(), "from here") {
+			t.Errorf("%v: %s", err, log.String())
+		}
 	}
 }

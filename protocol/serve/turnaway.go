@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,7 +78,7 @@ func (a *acceptor) takeLast() {
 	var longest time.Duration
 	for _, l := range a.listeners {
 		if err := l.turnAway(); err != nil {
-			a.log.Warn().Err(err).Msg("who connects in this moment may be reset")
+			a.notTurned(err)
 			continue
 		}
 		if !a.hasty.Load() {
@@ -97,6 +98,17 @@ func (a *acceptor) takeLast() {
 		}
 		a.await(max(left, time.Millisecond))
 	}
+}
+
+// notTurned says that clients can come until the listener is closed. Some kernels let only
+// CAP_NET_ADMIN filter what comes by TCP: that is no news at each stop of a server without it,
+// and there is nothing to be done about it.
+func (a *acceptor) notTurned(err error) {
+	level := zerolog.WarnLevel
+	if errors.Is(err, unix.EPERM) {
+		level = zerolog.DebugLevel
+	}
+	a.log.WithLevel(level).Err(err).Msg("who connects in this moment may be reset")
 }
 
 // lastTries is how often the last connections are asked for while descriptors are short: for
