@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
 	"gobridge/protocol/cgi"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/http1"
+	"gobridge/protocol/scgi"
 	"gobridge/protocol/uwsgi"
 )
 
@@ -20,15 +23,40 @@ type speech struct {
 	variables bool   // a request is variables, and not a head
 	// head is what goes before the body.
 	head func(q *bridge.Request, variables []bridge.Field) ([]byte, error)
-	hint string // what may be wrong when there is no answer, with %s for the address
+	// frame is a piece of the body as it goes out, and what ends it if there is none; nil: as it is.
+	frame   func(part []byte) []byte
+	records bool // the answer comes in FastCGI's
+	hint    string
 }
 
+const (
+	requestID  = 1 // of FastCGI
+	noUwsgi    = "does the port speak the uwsgi protocol? By HTTP it is asked as %s. uWSGI closes without a word, too, when the variables are longer than its buffer-size, or its application fails: its log tells"
+	noOther    = "does the port speak that protocol? By HTTP it is asked as %s"
+	noPlainWeb = "does the port speak HTTP? With TLS it does not, and by the uwsgi protocol it is asked as uwsgi:%s"
+)
+
 var speeches = [...]*speech{
-	{name: "http", hint: "does the port speak HTTP? With TLS it does not, and by the uwsgi protocol it is asked as uwsgi:%s",
+	{name: "http", hint: noPlainWeb,
 		head: func(q *bridge.Request, _ []bridge.Field) ([]byte, error) { return http1.AppendRequest(nil, q) }},
-	{name: "uwsgi", variables: true, hint: "does the port speak the uwsgi protocol? By HTTP it is asked as %s. uWSGI closes without a word, too, when the variables are longer than its buffer-size, or its application fails: its log tells",
+	{name: "uwsgi", variables: true, hint: noUwsgi,
 		head: func(_ *bridge.Request, variables []bridge.Field) ([]byte, error) {
 			return uwsgi.AppendRequest(nil, variables)
+		}},
+	{name: "fastcgi", variables: true, hint: noOther, records: true,
+		head: func(_ *bridge.Request, variables []bridge.Field) ([]byte, error) {
+			return fastcgi.AppendRequest(nil, requestID, false, variables), nil
+		},
+		frame: func(part []byte) []byte {
+			if len(part) == 0 {
+				return fastcgi.AppendStdinEnd(nil, requestID)
+			}
+			return fastcgi.AppendStdin(nil, requestID, part)
+		}},
+	{name: "scgi", variables: true, hint: noOther,
+		head: func(q *bridge.Request, variables []bridge.Field) ([]byte, error) {
+			rest := slices.DeleteFunc(slices.Clone(variables), func(v bridge.Field) bool { return string(v.Name) == "CONTENT_LENGTH" })
+			return scgi.AppendRequest(nil, rest, q.BodyLength), nil // where it comes first
 		}},
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gobridge/bridge"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/http1"
 )
 
@@ -23,7 +24,11 @@ type exchange struct {
 	asked    *asked
 	out, log io.Writer
 
-	answer http1.Answer
+	records *fastcgi.Answers // nil: the answer comes without
+	packed  []byte           // of records, as far as they have come
+	have    []byte           // of the answer
+	closed  error            // how the connection has ended; nil: it has not
+	answer  http1.Answer
 }
 
 // run has the exchange. An error says what to exit with.
@@ -46,6 +51,9 @@ func (e *exchange) run() error {
 		}
 		defer file.Close()
 		e.out = file
+	}
+	if e.to.speaks.records {
+		e.records = &fastcgi.Answers{ID: requestID}
 	}
 	e.answer = http1.Answer{NoBody: string(e.question.Method) == "HEAD", Gateway: e.to.speaks.variables}
 	if err := e.receive(conn); err != nil {
@@ -121,44 +129,98 @@ func (e *exchange) send(conn net.Conn, head []byte) error {
 			conn.Close()
 			return fmt.Errorf("the body could not be read, and %d bytes of it are missing: %w", left, err)
 		}
-		if _, err := conn.Write(buffer[:n]); err != nil {
+		if n > 0 && !e.sendPart(conn, buffer[:n]) {
 			return nil
 		}
+	}
+	if e.to.speaks.frame != nil {
+		e.sendPart(conn, nil)
 	}
 	return nil
 }
 
+// sendPart sends a part of the body, or its end. It reports whether the server takes more.
+func (e *exchange) sendPart(conn net.Conn, part []byte) bool {
+	if frame := e.to.speaks.frame; frame != nil {
+		part = frame(part)
+	}
+	_, err := conn.Write(part)
+	return err == nil
+}
+
 // receive takes the answer, and writes it.
 func (e *exchange) receive(conn net.Conn) error {
-	var have []byte
 	buffer := make([]byte, 64<<10)
 	for {
-		taken, part, data, err := e.answer.Next(have)
-		if err != nil {
+		if whole, err := e.take(); whole || err != nil {
 			return err
 		}
+		if e.closed != nil {
+			return e.ended(e.closed)
+		}
+		n, err := conn.Read(buffer)
+		if err := e.unpack(buffer[:n]); err != nil {
+			return err
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
+			e.closed = err
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// take takes what has come of the answer. It reports whether that is all of it.
+func (e *exchange) take() (whole bool, err error) {
+	for {
+		taken, part, data, err := e.answer.Next(e.have)
+		if err != nil {
+			return false, err
+		}
 		switch part {
+		case http1.PartNone:
+			e.have = e.have[taken:]
+			return false, nil
+		case http1.PartEnd:
+			return true, nil
 		case http1.PartHead:
 			err = e.takeHead()
 		case http1.PartBody:
 			err = e.takeBody(data)
-		case http1.PartEnd:
-			return nil
 		}
 		if err != nil {
+			return false, err
+		}
+		e.have = e.have[taken:]
+	}
+}
+
+// unpack takes bytes from the connection: out of FastCGI's records, if the answer comes in those.
+func (e *exchange) unpack(b []byte) error {
+	if e.records == nil {
+		e.have = append(e.have, b...)
+		return nil
+	}
+	if e.packed = append(e.packed, b...); bytes.HasPrefix(e.packed, []byte("HTTP/")) { // so who speaks HTTP answers
+		e.have, e.records = append(e.have, e.packed...), nil
+		return nil
+	}
+	for {
+		n, out, log, err := e.records.Next(e.packed)
+		if err != nil || n == 0 {
 			return err
 		}
-		have = have[taken:]
-		if part != http1.PartNone {
-			continue
-		}
-		n, err := conn.Read(buffer)
-		have = append(have, buffer[:n]...)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
-			return e.ended(err)
-		case err != nil:
+		e.have = append(e.have, out...)
+		if _, err := e.log.Write(log); err != nil {
 			return err
+		}
+		e.packed = e.packed[n:]
+		if e.records.Ended {
+			if e.closed = io.EOF; e.records.Status != fastcgi.Complete {
+				return fmt.Errorf("the server refuses the request, with FastCGI's protocol status %d", e.records.Status)
+			}
+			return nil
 		}
 	}
 }
@@ -167,6 +229,8 @@ func (e *exchange) receive(conn net.Conn) error {
 func (e *exchange) ended(why error) error {
 	err := e.answer.Ended()
 	switch {
+	case err == nil && e.records != nil && !e.records.Ended:
+		return errors.New("the answer is cut: its last record is missing")
 	case errors.Is(why, io.EOF):
 		return err
 	case err == nil:

@@ -16,7 +16,7 @@ import (
 )
 
 // gobridge request asks a server one thing and prints the answer, as curl does, by each protocol
-// that gobridge serves: uwsgi is none that curl speaks. This file has its options, and makes the
+// that gobridge serves: of web servers' ones curl speaks none. This file has its options, and makes the
 // request of them; endpoint.go says whom it goes to and by which protocol, exchange.go sends it.
 
 // asked are the options of the request command.
@@ -41,7 +41,7 @@ var requestTable = []setting{
 		func(s *settings) any { return &s.asked.fields }},
 	{"data", "d", "", listOf(anything("DATA|@FILE|@-")), "body: a text, a file's content or that of standard input, as it is; several are joined by &",
 		func(s *settings) any { return &s.asked.data }},
-	{"var", "", "", listOf(anything("NAME=VALUE")), "variable of the uwsgi protocol, beside those that a web server sends, or instead of one; may be given several times",
+	{"var", "", "", listOf(anything("NAME=VALUE")), "variable by uwsgi, FastCGI or SCGI, beside those that a web server sends, or instead of one; may be given several times",
 		func(s *settings) any { return &s.asked.variables }},
 	{"include", "i", "false", yes, "print the answer's head, too",
 		func(s *settings) any { return &s.asked.head }},

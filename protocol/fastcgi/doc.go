@@ -23,5 +23,6 @@
 //
 // Files: record (what all records have), head (a request's), params (names and values), stdin (its
 // body, and what comes amid it), aside (records that are none of the request's), stdout (what
-// goes back), client (the other side).
+// goes back), client and answer (the other
+// side).
 package fastcgi

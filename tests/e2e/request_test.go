@@ -67,8 +67,9 @@ const sumOfABC = "3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200
 // TestRequest asks by each protocol, by ports and sockets, and those who cannot answer.
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	dir := t.TempDir()
+	dir := shortDir(t)
+	fastcgi, scgi := "fastcgi:unix:"+filepath.Join(dir, "fastcgi"), "scgi:unix:"+filepath.Join(dir, "scgi")
+	g := startGateway(t, "--bind", fastcgi, "--bind", scgi)
 	abc, large, to := filepath.Join(dir, "abc"), filepath.Join(dir, "large"), filepath.Join(dir, "to")
 	must(t, os.WriteFile(abc, []byte("abc"), 0o600))
 	must(t, os.WriteFile(large, bytes.Repeat([]byte("x"), 900000), 0o600))
@@ -105,6 +106,18 @@ func TestRequest(t *testing.T) {
 		{args: args(port, "/x", "--var", "X="+strings.Repeat("x", 66000)), code: 2, log: args("a uwsgi packet holds 65535")},
 		{args: args("http:"+g.Address(), "/"), out: "*this is HTTP, and the port speaks the uwsgi protocol"},
 		{args: args("uwsgi:"+g.http, "/"), out: "*as the uwsgi protocol does, and the port speaks HTTP"},
+		{args: args(fastcgi, "/unread", "-iv"), out: "*Status: 200 OK\r\n", log: args("> PATH_INFO=/unread\n", "< Status: 200 OK\n")},
+		{args: args(scgi, "/unread"), out: "not read"},
+		{args: args(fastcgi, "/body", "-d", "@"+abc), out: sumOfABC},
+		{args: args(scgi, "/body", "-d", "@"+abc), out: sumOfABC},
+		{args: args(fastcgi, "/unread", "-d", "@"+large), out: "not read"},
+		{args: args(scgi, "/unread", "-d", "@"+large), out: "not read"},
+		{args: args(fastcgi, "/counted", "-X", "HEAD")},
+		{args: args(fastcgi, "/moved", "-f"), out: "moved"},
+		{args: args(fastcgi, "/caf%C3%A9", "--var", "HTTPS=on"), out: `*"wsgi.url_scheme": "https"`},
+		{args: args(scgi, "/caf%C3%A9", "--var", "HTTPS=on"), out: `*"PATH_INFO": "/caf\u00c3\u00a9"`},
+		{args: args("fastcgi:"+g.http, "/"), out: "*and the port speaks HTTP"},
+		{args: args("scgi:"+g.Address(), "/"), out: "*and the port speaks the uwsgi protocol"},
 		{args: args("unix:"+dir+"/none", "/"), code: 7, log: args("there is no socket "+dir+"/none", "--bind unix:"+dir+"/none")},
 		{args: args("127.0.0.1:1", "/"), code: 7, log: args("nobody listens on 127.0.0.1:1")},
 		{args: args("uwsgi:"+once(t, ""), "/"), code: 7, log: args("closed without an answer: does the port speak the uwsgi protocol?")},

@@ -43,7 +43,7 @@ func startGateway(t *testing.T, args ...string) *gateway {
 	noted, variable := notes(t)
 	g := &gateway{socket: filepath.Join(dir, "app"), control: filepath.Join(dir, "control"), noted: noted}
 	g.Server = start(t, server.Config{Application: "gateway:application", Bind: "uwsgi:127.0.0.1:0", Env: []string{variable, "GATEWAY=yes"},
-		Args: append(args, "--bind", "uwsgi:unix:"+g.socket, "--bind", "127.0.0.1:0", "--control", g.control, "--workers", "2", "--access-log", "-")})
+		Args: append([]string{"--bind", "uwsgi:unix:" + g.socket, "--bind", "127.0.0.1:0", "--control", g.control, "--workers", "2", "--access-log", "-"}, args...)})
 	m := regexp.MustCompile(`http://([^\s,]+)`).FindStringSubmatch(g.Ready)
 	if m == nil || !strings.Contains(g.Ready, "uwsgi://"+g.Address()+", ") || !strings.Contains(g.Ready, ", uwsgi:unix:"+g.socket+", ") {
 		t.Fatalf("the server says %q", g.Ready)
