@@ -351,6 +351,7 @@ func TestDrainEndsStreams(t *testing.T) {
 	}
 	drained := make(chan error, 1)
 	go func() { drained <- s.Drain(context.Background()) }()
+	eventually(t, "draining", func() bool { return s.reactorsAre(func(r *reactor) bool { return r.draining }) })
 	s.order(orderTell)
 	eventually(t, "what is waited for", func() bool { return strings.Contains(s.logs.String(), "waiting for requests to finish: 3") })
 	if log := s.logs.String(); !strings.Contains(log, `["GET /events","GET /until-closed","GET /long"]`) {
