@@ -15,7 +15,7 @@ func (h *Head) Finish(mounted bool) error {
 	h.Request.Peer, h.Request.Gateway = &h.peer, &h.gateway
 	h.gateway.Name = h.Protocol.Name
 	if h.gateway.Protocol = h.sent.protocol; len(h.gateway.Protocol) == 0 {
-		h.gateway.Protocol = []byte("HTTP/1.0")
+		h.gateway.Protocol = anyProtocol
 	}
 	if err := h.method(); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (h *Head) upgrades() bool {
 func (h *Head) method() error {
 	q := &h.Request
 	if q.Method = h.sent.method; len(q.Method) == 0 {
-		q.Method, h.Sparse = []byte("GET"), true
+		q.Method, h.Sparse = anyMethod, true
 		return nil
 	}
 	if !http1.IsToken(q.Method) {
@@ -161,6 +161,7 @@ func (h *Head) rest() {
 }
 
 var (
+	anyProtocol, anyMethod            = []byte("HTTP/1.0"), []byte("GET") // what was not sent
 	contentType, contentTypeField     = []byte("CONTENT_TYPE"), []byte("Content-Type")
 	contentLength, contentLengthField = []byte("CONTENT_LENGTH"), []byte("Content-Length")
 )

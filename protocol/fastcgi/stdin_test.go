@@ -153,6 +153,13 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte(asks(3, "CONTENT_LENGTH=1")+brings(3, "abc")), 30, 50)
 	f.Add([]byte(raw(77, 0, "x", 0)+raw(kindStdin, 9, "y", 2)+raw(kindStdout, 1, "", 0)), 9, 10)
 	f.Add([]byte("GET / HTTP/1.1"), 3, 4)
+	f.Add([]byte(begin(1, 1, 0)+raw(kindParams, 1, "\x80\x00\x00\x01\x01Ab\x01\x00A", 0)+raw(kindParams, 1, "\x00B", 1)+raw(kindParams, 1, "", 0)+brings(1, "ab")+raw(kindParams, 1, "", 0)), 30, 33)
+	f.Add([]byte(begin(1, 1, 0)+raw(kindAbort, 1, "", 0)), 17, 20)
+	f.Add([]byte(begin(1, 1, 0)+raw(kindParams, 1, "\x81", 0)+raw(kindParams, 1, "", 0)+ends(1)), 17, 20)
+	f.Add([]byte(begin(1, 1, 1)+raw(kindParams, 1, "\x00\x01A", 0)+raw(kindParams, 1, "", 0)+ends(1)), 17, 20)
+	f.Add([]byte(begin(1, 1, 1)+raw(99, 1, "A", 0)+raw(kindStdin, 1, "A", 0)), 17, 20)
+	f.Add([]byte(asks(1)+brings(1, "abc")+raw(kindStdin, 1, "", 9)+ends(1)+raw(kindGetValues, 0, params("FCGI_MAX_CONNS=", "FCGI_MAX_REQS="), 0)), 17, 35)
+	f.Add([]byte(raw(kindGetValues, 0, "\x09", 0)), 2, 3)
 	f.Fuzz(func(t *testing.T, text []byte, one, two int) {
 		whole, pieces := converse(text), converse(text, one, two)
 		if whole != pieces {
@@ -172,8 +179,33 @@ func FuzzConnection(f *testing.F) {
 		if p.Whole {
 			p.Request.BodyLength = max(p.Request.BodyLength, 0)
 			cgitest.Compare(t, &p.Head, false, sentIn(text[:n], p.ID))
+			checkDrop(t, p, text[n:], one)
 		}
 	})
+}
+
+// checkDrop takes a part of a body, and drops the rest: what is left of its record goes, and nothing else.
+func checkDrop(t *testing.T, p *Parser, rest []byte, cut int) {
+	taken := 0
+	for b := rest[:min(max(cut, 0), len(rest))]; !p.ended && !p.Aborted; {
+		n, _, _, err := p.Next(b[taken:])
+		if taken += n; err != nil {
+			return
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if p.ended || p.Aborted {
+		return
+	}
+	left := p.left + p.padding
+	if p.Drop() != (left == 0) {
+		t.Fatalf("%d bytes of a record are left", left)
+	}
+	if n, data, done, err := p.Next(rest[taken:]); left > 0 && (n != min(left, len(rest)-taken) || len(data) > 0 || done != (n == left) || err != nil) {
+		t.Fatalf("%d bytes of %d were dropped, %q, %v, %v", n, left, data, done, err)
+	}
 }
 
 // sentIn are the parameters of a request, taken apart in another way.

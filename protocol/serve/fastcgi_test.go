@@ -115,9 +115,25 @@ func TestFastCGIKeepsConnections(t *testing.T) {
 	c.wantEnd()
 }
 
+// Of a body that nobody has read only the record that has begun is waited for: the web server may
+// send no more of it, and begin another request.
+func TestFastCGIBodiesThatEndEarly(t *testing.T) {
+	s, w := startFastCGI(t, demo)
+	for _, part := range []int{0, 3, fastcgi.HeaderSize, fastcgi.HeaderSize + 50, fastcgi.HeaderSize + 100} {
+		record := string(fastcgi.AppendStdin(nil, 1, pattern(100)))
+		first := records(true, "REQUEST_METHOD=POST", "REQUEST_URI=/unread", "CONTENT_LENGTH=300000") + record
+		c := s.dial(t)
+		c.send(first + record[:part])
+		w.answer(c, "POST", 200, "no")
+		c.send(record[part:])
+		c.send(keeps("/hello", ""))
+		w.answer(c, "POST", 200, "hello")
+	}
+}
+
 // What does not concern the request that is being answered gets its answer between two records.
 func TestFastCGIAsides(t *testing.T) {
-	large := string(pattern(300000))
+	large := string(pattern(16 << 20)) // more than sockets take
 	open := fileOf(t, []byte(large))
 	goOn := make(chan struct{})
 	s, _ := startFastCGI(t, func(c *call) {
@@ -136,36 +152,44 @@ func TestFastCGIAsides(t *testing.T) {
 		if a, b := c.record(), c.record(); a.kind != 10 || b.kind != 11 {
 			t.Fatalf("%s: %+v, %+v", target, a, b)
 		}
-		sent := c.sending(strings.Repeat(asksValues, 500)) // amid the answer
 		goOn <- struct{}{}
+		eventually(t, "a full socket", func() bool { return s.anyConn(func(c *conn) bool { return c.blocked }) })
+		const replies = 100
+		c.send(strings.Repeat(asksValues, replies))
+		eventually(t, "what waits", func() bool { return s.anyConn(func(c *conn) bool { return len(c.work.aside) == replies*len(values) }) })
 		var got []byte
-		for replies := 0; replies < 500 || !bytes.HasSuffix(got, []byte("END")); {
+		said := 0
+		for ended := false; !ended || said < replies; {
 			switch r := c.record(); r.kind {
 			case 6:
 				got = append(got, r.content...)
 			case 10:
-				replies++
+				said++
 			case 3:
-				got = append(got, "END"...)
+				ended = true
 			default:
-				t.Fatalf("%s: %+v", target, r)
+				t.Fatalf("%s: a record of type %d", target, r.kind)
 			}
 		}
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
-		if _, body, _ := bytes.Cut(got, []byte("\r\n\r\n")); string(body) != large+"END" {
+		if _, body, _ := bytes.Cut(got, []byte("\r\n\r\n")); string(body) != large {
 			t.Errorf("%s: %d bytes", target, len(body))
 		}
+		c.Close()
+		eventually(t, "the connection's end", func() bool { return s.Connections() == 0 })
 	}
 }
 
 // A request that is given up is one whose client has left, wherever it is; the connection goes on
 // if it can.
 func TestFastCGIAborts(t *testing.T) {
-	gone := make(chan string, 1)
+	gone, goOn := make(chan string, 1), make(chan struct{})
 	s, w := startFastCGI(t, func(c *call) {
 		switch c.target {
+		case "/taken":
+			<-goOn
+			io.Copy(io.Discard, c)
+			c.awaitClose()
+			gone <- c.target
 		case "/waits":
 			c.awaitClose()
 			gone <- c.target
@@ -180,7 +204,7 @@ func TestFastCGIAborts(t *testing.T) {
 			gone <- c.target
 		}
 		demo(c)
-	})
+	}, func(s *Settings) { s.Buffer = 1 << 20 })
 	for _, each := range []struct {
 		name, sends, target string
 		first               string // what comes before it is given up
@@ -205,6 +229,18 @@ func TestFastCGIAborts(t *testing.T) {
 			w.answer(c, "POST", 200, "hello")
 		})
 	}
+	t.Run("while its body waits for it", func(t *testing.T) {
+		c := s.dial(t)
+		c.send(keeps("/taken", string(pattern(200000))))
+		eventually(t, "a body that is taken in", func() bool {
+			return s.anyConn(func(c *conn) bool { return c.phase == serving && c.work.full && c.work.body == bodyWhole })
+		})
+		c.send(abort)
+		eventually(t, "what is not read yet", func() bool { return s.anyConn(func(c *conn) bool { return c.readable }) })
+		goOn <- struct{}{}
+		<-gone
+		c.wantEndOf(1, 0)
+	})
 	t.Run("before it has begun", func(t *testing.T) {
 		c := s.dial(t)
 		c.send(records(true, "A=b") + abort + keeps("/hello", ""))
@@ -249,7 +285,17 @@ func TestFastCGIRests(t *testing.T) {
 	s, w := startFastCGI(t, demo)
 	for _, end := range []func(){
 		func() { s.advance(s.settings.IdleTime + time.Second) },
-		func() { go s.Drain(t.Context()); s.advance(s.settings.DrainTime + time.Second) },
+		func() {
+			last := s.dial(t)
+			last.send(keeps("/hello", ""))
+			w.answer(last, "POST", 200, "hello")
+			s.Part()
+			eventually(t, "a reactor that parts", func() bool { return s.reactorsAre(func(r *reactor) bool { return r.parting }) })
+			last.send(keeps("/hello", "")) // nothing in the answer says that the connection ends
+			w.last(last, "POST", 200, "hello")
+			go s.Drain(t.Context())
+			s.advance(s.settings.DrainTime + time.Second)
+		},
 	} {
 		c := s.dial(t)
 		c.send(keeps("/hello", ""))

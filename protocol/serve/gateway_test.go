@@ -318,9 +318,12 @@ func partOf(text, part string) string {
 
 // has says whether a connection is in that phase.
 func (s *testServer) has(wanted phase) bool {
-	return s.reactorsAre(func(r *reactor) bool {
-		return slices.ContainsFunc(r.conns, func(c *conn) bool { return c.phase == wanted })
-	})
+	return s.anyConn(func(c *conn) bool { return c.phase == wanted })
+}
+
+// anyConn says whether that holds for a connection.
+func (s *testServer) anyConn(holds func(*conn) bool) bool {
+	return s.reactorsAre(func(r *reactor) bool { return slices.ContainsFunc(r.conns, holds) })
 }
 
 func (s *testServer) live() (n int64) {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"gobridge/bridge"
+	"gobridge/protocol/fastcgi"
 	"gobridge/protocol/forwarded"
 )
 
@@ -114,12 +116,14 @@ func (x *instantExchange) State() bridge.State {
 const hotRequest = "GET /hello HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n"
 
 // hot starts a server before an instant port and returns one connection to it.
-func hot(t testing.TB, change func(*Settings)) net.Conn {
+func hot(t testing.TB, change func(*Settings)) net.Conn { return hotOn(t, "127.0.0.1:0", change) }
+
+func hotOn(t testing.TB, bind string, change func(*Settings)) net.Conn {
 	t.Helper()
 	p := &instantPort{fakePort: newFakePort(t, nil), body: []byte("Hello, World!")}
 	p.head = bridge.ResponseHead{Status: 200, Reason: []byte("OK"), BodyLength: int64(len(p.body)),
 		Lines: []byte("Content-Type: text/plain\r\nContent-Length: 13\r\n")}
-	l, err := Listen("127.0.0.1:0")
+	l, err := Listen(bind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,8 @@ func hot(t testing.TB, change func(*Settings)) net.Conn {
 			t.Error(err)
 		}
 	})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(l.URL(), "http://"))
+	_, at, _ := strings.Cut(l.URL(), "://")
+	conn, err := net.Dial("tcp", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,6 +208,36 @@ func TestNoAllocationForARequest(t *testing.T) {
 		})
 	}
 }
+
+// A request by FastCGI costs none either, on a connection that is kept.
+func TestNoAllocationForFastCGI(t *testing.T) {
+	conn := hotOn(t, "fastcgi:127.0.0.1:0", allow(t, "fastcgi", "127.0.0.1"))
+	request, answer := []byte(keeps("/hello", "")), make([]byte, 4096)
+	const rounds = 5000
+	var before, after runtime.MemStats
+	for i := range 2 * rounds {
+		if i == rounds {
+			runtime.ReadMemStats(&before)
+		}
+		if _, err := conn.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(answer[:n], completed); {
+			m, err := conn.Read(answer[n:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += m
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > rounds/10 {
+		t.Fatalf("%d allocations for %d requests", n, rounds)
+	}
+}
+
+// completed is the end of request 1.
+var completed = fastcgi.AppendEndRequest(nil, 1, fastcgi.Complete)
 
 // A message of a WebSocket costs none either, in both directions.
 func TestNoAllocationForAMessage(t *testing.T) {

@@ -201,9 +201,6 @@ func (c *conn) use(b []byte) (taken int) {
 			if n = c.useBody(b[taken:]); c.phase == skipping {
 				c.skipped(n)
 			}
-			if n == 0 && c.phase == idle { // there was nothing left to be skipped
-				continue
-			}
 		case lingering:
 			n = len(b) - taken
 			if c.skip -= int64(n); c.skip < 0 {
