@@ -33,7 +33,7 @@ static struct {
     atomic_bool closed;      // no more hints are taken
 
     pthread_mutex_t lock;            // for what follows, the inbox and the worker's sleep
-    struct gb_seat *_Atomic watcher; // in whose set the doorbell is; read without the lock
+    struct gb_seat *_Atomic watcher; // whom the doorbell wakes; read without the lock
     bool asleep;                     // the front is to ring: the watcher rests
 } seats = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -48,10 +48,12 @@ static bool make_bitmap(struct gb_bitmap *b, const struct gb_segment *s)
     return b->summary != NULL;
 }
 
-static bool watch_descriptor(const struct gb_seat *seat, int descriptor)
+// The doorbell is in every set, and wakes from none but the watcher's: to change that is less
+// work than to put it in and take it out.
+static bool control(const struct gb_seat *seat, int how, int descriptor, bool wakes)
 {
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(seat->set, EPOLL_CTL_ADD, descriptor, &event) == 0;
+    struct epoll_event event = {.events = wakes ? EPOLLIN : 0};
+    return epoll_ctl(seat->set, how, descriptor, &event) == 0;
 }
 
 static bool open_seat(struct gb_seat *seat, unsigned number)
@@ -60,7 +62,8 @@ static bool open_seat(struct gb_seat *seat, unsigned number)
     seat->set = epoll_create1(EPOLL_CLOEXEC);
     seat->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return make_bitmap(&seat->news, seats.segment) && seat->set >= 0 && seat->bell >= 0 &&
-           watch_descriptor(seat, seat->bell);
+           control(seat, EPOLL_CTL_ADD, seat->bell, true) &&
+           control(seat, EPOLL_CTL_ADD, seats.segment->doorbell, number == 0);
 }
 
 bool gb_seats_open(struct gb_segment *s, unsigned count)
@@ -74,7 +77,7 @@ bool gb_seats_open(struct gb_segment *s, unsigned count)
         if (!open_seat(&seats.all[seats.count], seats.count))
             return false;
     seats.watcher = &seats.all[0];
-    return watch_descriptor(seats.watcher, s->doorbell);
+    return true;
 }
 
 struct gb_seat *gb_seat_at(unsigned number)
@@ -154,10 +157,10 @@ static void watch_locked(struct gb_seat *seat)
     const struct gb_seat *old = atomic_load(&seats.watcher);
     if (old == seat)
         return;
-    if (!watch_descriptor(seat, seats.segment->doorbell))
+    if (!control(seat, EPOLL_CTL_MOD, seats.segment->doorbell, true) ||
+        !control(old, EPOLL_CTL_MOD, seats.segment->doorbell, false))
         gb_worker_fail(GB_EXIT_HOST,
                        "the doorbell cannot be watched: has the application closed descriptors that are not its own?");
-    epoll_ctl(old->set, EPOLL_CTL_DEL, seats.segment->doorbell, NULL);
     atomic_store(&seats.watcher, seat);
 }
 
