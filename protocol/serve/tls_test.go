@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -550,4 +551,25 @@ func (c *prefixed) Write(b []byte) (int, error) {
 	c.text = ""
 	n, err := c.Conn.Write(append([]byte(text), b...))
 	return max(n-len(text), 0), err
+}
+
+// The last record of an answer may be one that the socket takes only a part of, wherever that
+// happens to end.
+func TestLastRecordIsSent(t *testing.T) {
+	p := newPKI(t)
+	s := startTLS(t, "https:unix:"+tempSocket(t), p.tls(t, false, false), func(c *call) {
+		n, err := strconv.Atoi(c.target[1:])
+		if err != nil {
+			return
+		}
+		c.start(200, int64(n))
+		c.Write(pattern(n))
+	})
+	c := s.dial(t)
+	c.secure(p.config(tls.VersionTLS13))
+	for size := 64 << 10; size < 320<<10; size += 5000 {
+		c.send(fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", size))
+		time.Sleep(time.Millisecond) // in which the socket fills
+		c.want("GET", 200, string(pattern(size)))
+	}
 }
