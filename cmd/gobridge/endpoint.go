@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -128,8 +129,10 @@ func (to *endpoint) locate(text string) error {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(text)
-	if err != nil && to.speaks == speeches[0] {
-		host, port, err = strings.Trim(text, "[]"), "80", nil
+	if bare := strings.Trim(text, "[]"); err != nil && to.speaks == speeches[0] {
+		if _, no := netip.ParseAddr(bare); no == nil || !strings.Contains(bare, ":") {
+			host, port, err = bare, "80", nil
+		}
 	}
 	if err != nil || strings.ContainsAny(host, "/ ") || !isPort(port) {
 		return errors.New("no HOST:PORT")

@@ -53,9 +53,27 @@ type Head struct {
 func (h *Head) Reset() {
 	clear(h.Request.Fields)
 	clear(h.gateway.Variables)
+	// What only an unusual request needs is not kept: nobody counts it.
+	h.Request.Fields, h.gateway.Variables = few(h.Request.Fields), few(h.gateway.Variables)
+	if cap(h.made) > keepMade {
+		h.made = nil
+	}
 	// The peer's texts are kept: the next request's are often the same, and need not be made.
 	*h = Head{Protocol: h.Protocol, Local: h.Local, peer: h.peer, parsed: h.parsed, Client: h.Client, made: h.made[:0],
 		Request: bridge.Request{Fields: h.Request.Fields[:0]}, gateway: bridge.Gateway{Variables: h.gateway.Variables[:0]}}
+}
+
+// What is kept for the next request, at most.
+const (
+	keepFields = 256
+	keepMade   = 4 << 10
+)
+
+func few(all []bridge.Field) []bridge.Field {
+	if cap(all) > keepFields {
+		return nil
+	}
+	return all
 }
 
 // Malformed is the error for what makes no sense: 400.

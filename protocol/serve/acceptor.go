@@ -198,7 +198,7 @@ func (a *acceptor) admit(c newcomer) {
 // counts counts a connection for its client. It reports false, and has turned the client down,
 // when that one has too many. A web server has many clients'. Any goroutine may call it.
 func (a *acceptor) counts(c *newcomer) (ok bool) {
-	if c.listener.gateways.Peer(c.remote.Addr()) {
+	if c.listener.gateways.Names(c.remote.Addr()) {
 		return true
 	}
 	if c.counted, ok = a.addresses.enter(c.remote.Addr()); ok {
@@ -214,15 +214,21 @@ func (a *acceptor) counts(c *newcomer) (ok bool) {
 
 // deal gives a connection to the reactor with the fewest.
 func (a *acceptor) deal(c newcomer) {
+	best := a.idlest()
+	a.count.Add(1)
+	best.load.Add(1)
+	best.give(c)
+}
+
+// idlest is the reactor with the fewest connections. Any goroutine may call it.
+func (a *acceptor) idlest() *reactor {
 	best := a.reactors[0]
 	for _, r := range a.reactors[1:] {
 		if r.load.Load() < best.load.Load() {
 			best = r
 		}
 	}
-	a.count.Add(1)
-	best.load.Add(1)
-	best.give(c)
+	return best
 }
 
 // gone is told by a reactor that one of its connections was closed.

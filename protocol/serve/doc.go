@@ -2,7 +2,8 @@
 // TLS or not: it owns the listeners and the connections, and stands between the codecs (http1 and
 // others) and the workers (bridge).
 //
-// One acceptor takes the connections of all listeners and deals them to a few reactors.
+// One acceptor takes the connections of most listeners and deals them to a few reactors; those that
+// carry one request each the reactors accept.
 // A reactor is one goroutine with an epoll set, in which are its connections, its end
 // of the bridge and a doorbell. One turn of it takes every event that there is, reads and
 // parses, begins what is complete, takes the news of the workers, sends the answers, and

@@ -137,3 +137,34 @@ func TestDoorDrainTakesTheBacklog(t *testing.T) {
 		}
 	})
 }
+
+// A request that has begun is left, not forgotten, when its connection cannot be watched.
+func TestDoorCannotWatch(t *testing.T) {
+	l, err := Listen("uwsgi:unix:" + tempSocket(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prepare(t, l, 1, demo, allow(t, "uwsgi", "unix"))
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[1])
+	if _, err := unix.Write(ends[1], []byte(ways[0].asks("GET", "/hello", ""))); err != nil {
+		t.Fatal(err)
+	}
+	r := s.reactors[0]
+	working := r.poller.fd
+	r.poller.fd = -1
+	s.acceptor.count.Add(1)
+	r.load.Add(1)
+	r.admit(&newcomer{fd: ends[0], listener: l})
+	r.poller.fd = working
+	if n := s.left(); s.begun() != 1 || n != 1 {
+		t.Errorf("%d requests begun, %d left", s.begun(), n)
+	}
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+	s.Serve()
+}

@@ -20,7 +20,7 @@ func (c *conn) useRecords(b []byte) int {
 	p.Local, p.MaxConnections = &c.peer, c.r.server.settings.Connections
 	n, err := p.Parse(b)
 	w.id, w.cgi, w.close = p.ID, p.ID != 0, !p.Keep
-	if !c.trusted && (n > 0 || err != nil) {
+	if !c.trusted && (n > 0 || p.ID != 0 || err != nil) { // before it has sent more than its first record
 		return c.refuseGateway(b)
 	}
 	if !c.reply() {
@@ -30,6 +30,7 @@ func (c *conn) useRecords(b []byte) int {
 		return c.useGateway(&p.Head, b, n, err)
 	}
 	if p.Closes {
+		w.refused = true // the rest of the request is on its way
 		c.last()
 		return len(b)
 	}

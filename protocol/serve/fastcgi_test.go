@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -306,5 +307,36 @@ func TestFastCGIRests(t *testing.T) {
 	}
 	if text := s.logs.String(); text != "" {
 		t.Errorf("the log has %s", text)
+	}
+}
+
+// An answer without a length has no end in sight by FastCGI either.
+func TestFastCGIEndsStreams(t *testing.T) {
+	s, _ := startFastCGI(t, func(c *call) {
+		c.start(200, -1)
+		io.WriteString(c, "data")
+		c.awaitClose()
+	})
+	c := s.dial(t)
+	c.send(keeps("/events", ""))
+	c.record()
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	eventually(t, "draining", func() bool { return s.reactorsAre(func(r *reactor) bool { return r.draining }) })
+	s.order(orderEnd)
+	eventually(t, "the stream's end", func() bool { return s.Connections() == 0 })
+	<-drained
+}
+
+// Who may not speak is refused at the first record, before there is much of it.
+func TestFastCGIStrangerIsRefusedEarly(t *testing.T) {
+	s, _ := startFastCGI(t, demo, allow(t, "fastcgi", "10.9.9.9"))
+	c := s.dial(t)
+	c.send(string(fastcgi.AppendRequest(nil, 1, true, nil)[:16])) // FCGI_BEGIN_REQUEST
+	if answer, err := io.ReadAll(c); err != nil || !strings.Contains(string(answer), "403") {
+		t.Errorf("%v, %q", err, answer)
+	}
+	if n := s.budget.used.Load(); n != 0 {
+		t.Errorf("it has %d bytes of the budget", n)
 	}
 }

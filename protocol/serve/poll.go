@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A poller is a reactor's epoll set. Everything in it is edge-triggered: a socket is
+// A poller is a reactor's epoll set. Everything in it but listeners is edge-triggered: a socket is
 // registered once in its life, for EPOLLIN and EPOLLRDHUP, and the connection
 // remembers whether there is something left to read. So a request costs no epoll_ctl,
 // and a connection whose body nobody takes at the moment does not wake its reactor in

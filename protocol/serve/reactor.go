@@ -320,7 +320,7 @@ func (r *reactor) admit(n *newcomer) {
 	}
 	if err := c.watch(interestIn); err != nil {
 		r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched and was closed")
-		c.close()
+		c.abandon() // it may have begun a request
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"gobridge/bridge"
 )
 
-// A Server answers HTTP/1.1 on its listeners with what the bridge's workers say.
+// A Server answers on its listeners, each in its dialect, with what the bridge's workers say.
 type Server struct {
 	settings  Settings
 	listeners []*Listener
