@@ -183,6 +183,9 @@ func (x *Exchange) State() State {
 	return Finished
 }
 
+// Running says whether a worker has the request, and is not through with it.
+func (x *Exchange) Running() bool { return x.run != nil && !x.done }
+
 // more says whether a response that the worker is through with has bytes to be taken. A
 // piece of a record's header is none: the rest of it will not come.
 func (x *Exchange) more() bool {

@@ -68,9 +68,11 @@ static const char *take_started(struct gb_loop *l, PyObject *started, PyObject *
 // Serves with this thread's loop until it is stopped. False with the exception set.
 static bool serve_with(const struct gb_loop *l, PyObject *serve)
 {
-    PyObject *bell = gb_loop_bell();
-    PyObject *served = bell != NULL ? gb_py.PyObject_CallFunction(serve, "iO", gb_loop_descriptor(l), bell) : NULL;
+    PyObject *bell = gb_loop_bell(), *left = gb_loop_left(), *served = NULL;
+    if (bell != NULL && left != NULL)
+        served = gb_py.PyObject_CallFunction(serve, "iOO", gb_loop_descriptor(l), bell, left);
     gb_py.Py_DecRef(served);
+    gb_py.Py_DecRef(left);
     gb_py.Py_DecRef(bell);
     return served != NULL;
 }
@@ -96,8 +98,6 @@ static struct gb_loop *new_loop(struct gb_seat *seat)
     return l;
 }
 
-// Where it ends though nobody was told to, because the application has stopped it, so does the
-// worker.
 static void join(struct gb_seat *seat)
 {
     struct gb_loop *l = new_loop(seat);
@@ -108,8 +108,6 @@ static void join(struct gb_seat *seat)
         fail("an event loop has failed");
     gb_py.Py_DecRef(serve);
     gb_py.Py_DecRef(started);
-    if (!gb_draining())
-        gb_seats_close();
 }
 
 static void *thread_main(void *seat)
@@ -136,14 +134,11 @@ static bool start_others(void)
     return asgi.thread != NULL;
 }
 
-// They have ended, or the application has stopped the main loop and they are told to.
+// They have ended, or were told to when the application has stopped the main loop.
 static void join_others(void)
 {
     if (asgi.count == 1)
         return;
-    if (!gb_draining())
-        gb_seats_close();
-    gb_seat_leave(asgi.main.seat);
     void *state = gb_py.PyEval_SaveThread();
     for (unsigned i = 1; i < asgi.count; i++)
         pthread_join(asgi.thread[i], NULL);

@@ -3,7 +3,7 @@
 // A hint is only a hint: whoever swaps the stream's word owns the stream.
 //
 // gb_inbox_take and the two that change the sleeping flag are called by one
-// thread at a time (the crew's lock); gb_inbox_waiting by any. No function here
+// thread at a time (the crew's lock, or the seats'); gb_inbox_waiting by any. No function here
 // sleeps or needs the GIL.
 #ifndef GB_INBOX_H
 #define GB_INBOX_H

@@ -247,7 +247,7 @@ static bool take_hints(struct gb_loop *l)
     for (int n = 0;; n++) {
         if (n > 0 && (n == TURN_REQUESTS || now_ns() - since > TURN_NS))
             return gb_inbox_waiting(l->segment);
-        switch (l->seat != NULL ? gb_seats_take(&hint) : gb_inbox_take(l->segment, &hint)) {
+        switch (l->seat != NULL ? gb_seat_take(l->seat, &hint) : gb_inbox_take(l->segment, &hint)) {
         case GB_INBOX_EMPTY:
             return false;
         case GB_INBOX_BROKEN:
@@ -360,6 +360,25 @@ int gb_loop_descriptor(const struct gb_loop *l)
 PyObject *gb_loop_bell(void)
 {
     static PyMethodDef method = {"bell", on_bell, METH_NOARGS, NULL};
+    return gb_py.PyCFunction_NewEx(&method, NULL, NULL);
+}
+
+// The loop does not run any more. Where nobody was told to end, because the application has
+// stopped it, the worker ends.
+static PyObject *on_left(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    if (here->seat != NULL) {
+        if (!gb_draining())
+            gb_seats_close();
+        gb_seat_leave(here->seat);
+    }
+    return gb_none();
+}
+
+PyObject *gb_loop_left(void)
+{
+    static PyMethodDef method = {"left", on_left, METH_NOARGS, NULL};
     return gb_py.PyCFunction_NewEx(&method, NULL, NULL);
 }
 

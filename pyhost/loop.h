@@ -52,6 +52,9 @@ bool gb_loop_open(struct gb_loop *l, struct gb_segment *s);
 int gb_loop_descriptor(const struct gb_loop *l);
 PyObject *gb_loop_bell(void);
 
+// What it is to call when it runs no more, before its tasks end: a new reference.
+PyObject *gb_loop_left(void);
+
 // This thread's loop, or NULL.
 struct gb_loop *gb_loop_here(void);
 

@@ -89,15 +89,6 @@ static PyObject *text_of(const uint8_t *text, size_t size)
     return gb_py.PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)size, "replace");
 }
 
-// Method names are few.
-static PyObject *name_of(const uint8_t *text, size_t size)
-{
-    PyObject *name = text_of(text, size);
-    if (name != NULL)
-        gb_py.PyUnicode_InternInPlace(&name);
-    return name;
-}
-
 // A decimal number as an int; None if it is empty.
 static PyObject *number_of(const uint8_t *text, size_t size)
 {
@@ -389,7 +380,8 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         gb_py.PyErr_SetString(*gb_py.PyExc_RuntimeError, "the request's head makes no sense");
         return NULL;
     }
-    call->method = value_of(&k->method, at[GB_SCOPE_METHOD], name_of);
+    // Not interned: a client can make up any number of names, and what is interned may stay for ever.
+    call->method = value_of(&k->method, at[GB_SCOPE_METHOD], text_of);
     call->raw_path = value_of(&k->raw_path, at[GB_SCOPE_RAW_PATH], bytes_of);
     call->query = value_of(&k->query, at[GB_SCOPE_QUERY], bytes_of);
     PyObject *scope = gb_py.PyDict_Copy(k->common);

@@ -105,6 +105,7 @@ void gb_seats_left(void)
     for (unsigned i = 0; i < seats.count; i++) {
         close(seats.all[i].set);
         close(seats.all[i].bell);
+        seats.all[i].set = seats.all[i].bell = -1; // the numbers are the application's now
     }
     seats.count = 0;
 }
@@ -211,12 +212,12 @@ void gb_seat_wake(struct gb_seat *seat)
     pthread_mutex_unlock(&seats.lock);
 }
 
-enum gb_taken gb_seats_take(struct gb_hint *hint)
+enum gb_taken gb_seat_take(const struct gb_seat *seat, struct gb_hint *hint)
 {
     if (atomic_load(&seats.closed))
         return GB_INBOX_EMPTY;
     pthread_mutex_lock(&seats.lock);
-    enum gb_taken taken = gb_inbox_take(seats.segment, hint);
+    enum gb_taken taken = seat->gone ? GB_INBOX_EMPTY : gb_inbox_take(seats.segment, hint);
     if (taken == GB_INBOX_HINT)
         share_locked();
     pthread_mutex_unlock(&seats.lock);

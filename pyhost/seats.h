@@ -40,8 +40,8 @@ void gb_seat_hear(struct gb_seat *seat);
 // The loop looks now, and need not be told.
 void gb_seat_wake(struct gb_seat *seat);
 
-// As gb_inbox_take; any loop's thread.
-enum gb_taken gb_seats_take(struct gb_hint *hint);
+// As gb_inbox_take. A loop that has left gets none: it would not hear of its news.
+enum gb_taken gb_seat_take(const struct gb_seat *seat, struct gb_hint *hint);
 
 // The stream is the seat's from now on, and so are its news.
 void gb_seat_own(const struct gb_seat *seat, uint32_t stream);

@@ -1,5 +1,5 @@
 // What send() returns: gobridge.Send. One that has something left stands in its call's line
-// (line.h); who comes after it waits behind it with its message.
+// (senders.h); who comes after it waits behind it with its message.
 //
 // The GIL is held in all of these.
 #ifndef GB_SENDING_H

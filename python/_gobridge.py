@@ -110,6 +110,9 @@ def drain():
         return
     try:
         tell_loop(signal.SIGTERM)
+    except (OSError, ValueError):
+        pass  # the descriptor is closed, or is another file's by now: the handler is to be called all the same
+    try:
         handler(signal.SIGTERM, sys._getframe().f_back)
     except (SystemExit, KeyboardInterrupt):
         pass

@@ -124,13 +124,14 @@ class Runner:
             self.loop.run_until_complete(self.lifespan.startup())
         return name
 
-    def serve(self, bell_fd, bell):
+    def serve(self, bell_fd, bell, left):
         """Run until the loop is stopped, and end it in order."""
         self.loop.add_reader(bell_fd, bell)
         self.loop.call_soon(bell)  # what came before; tasks begin eagerly only while the loop runs
         while self.run_on():
             self.loop.call_soon(bell)  # it may have been stopped in that very round, which the loop does not remember
         self.loop.remove_reader(bell_fd)
+        left()  # nobody looks here any more, while finish may take its time
         self.finish()
 
     def run_on(self):

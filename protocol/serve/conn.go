@@ -348,7 +348,7 @@ func (c *conn) EndStream() (cut string) {
 	switch {
 	case c.phase == talking:
 		c.converse() // it is recalled, or the server drains
-	case c.phase == serving && w.begun && w.headSent && !w.over && (w.framing == http1.Chunks || w.framing == http1.UntilClose || w.framing == http1.Carried):
+	case c.phase == serving && w.begun && w.headSent && !w.over && w.framing > http1.Counted && w.x.Running():
 		if cut = c.Describe(); c.r.draining {
 			c.r.server.cut.Add(1) // before the connection is gone, for which Drain waits
 		}

@@ -459,6 +459,12 @@ func (x *fakeExchange) State() bridge.State {
 	return c.state
 }
 
+func (x *fakeExchange) Running() bool {
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	return x.call.state == bridge.Waiting
+}
+
 func (x *fakeExchange) HangUp() { x.call.leaves.Do(func() { close(x.call.hungUp) }) }
 
 func (x *fakeExchange) Leave() {

@@ -105,7 +105,8 @@ func room(there bool) int {
 	return -1
 }
 
-func (x *instantExchange) Leave() {}
+func (x *instantExchange) Leave()        {}
+func (x *instantExchange) Running() bool { return false }
 func (x *instantExchange) State() bridge.State {
 	if len(x.left) > 0 {
 		return bridge.Waiting

@@ -34,6 +34,7 @@ type Exchange interface {
 	File() (bridge.File, bool)
 	Trailers() []byte
 	State() bridge.State
+	Running() bool
 	MessageRoom() int
 	WriteMessage(kind bridge.MessageKind, b []byte, last bool)
 	WriteClose(code int, reason []byte)

@@ -79,7 +79,7 @@ static void run_application(void)
 static void take_hints(struct gb_seat *seat)
 {
     struct gb_hint hint;
-    while (gb_seats_take(&hint) == GB_INBOX_HINT) {
+    while (gb_seat_take(seat, &hint) == GB_INBOX_HINT) {
         struct gb_claim *c = &mine[hint.stream];
         CHECK(gb_claim_take(c, &hint));
         gb_seat_own(seat, hint.stream);

@@ -196,7 +196,7 @@ at_news:
     };
 #endif
 
-    /* gb_seats_take */
+    /* gb_seat_take */
 at_take:
     atomic { !lock && !gone[me] -> lock = true };
     if
