@@ -3,6 +3,8 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,41 @@ func nothingIsLeft(t *testing.T, a *asgi) {
 	if err := server.Await(func() bool { got = a.tasks(t); return got == want }); err != nil {
 		t.Errorf("tasks and descriptors are %s, they were %s", got, want)
 	}
+	a.invent(t, 300) // what is kept of the last requests is there then
+	before := a.memory(t)
+	a.invent(t, 2000)
+	if grown := a.memory(t) - before; grown > 4<<10 {
+		t.Errorf("2000 methods that clients have made up, of 4 KB each, take %d KiB of the worker", grown)
+	}
+}
+
+// invent asks by methods that nobody has heard of.
+func (a *asgi) invent(t *testing.T, n int) {
+	t.Helper()
+	client := a.one.Client()
+	defer client.CloseIdleConnections()
+	for range n {
+		r, err := http.NewRequest(unique()+strings.Repeat("M", 4000), a.one.URL("/tasks"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+	}
+}
+
+// memory is what the worker has, in KiB.
+func (a *asgi) memory(t *testing.T) int {
+	t.Helper()
+	n, err := server.Status(a.one.Workers()[0], "VmRSS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (a *asgi) tasks(t *testing.T) string {
