@@ -40,8 +40,9 @@ var examples = map[string]struct {
 }
 
 // otherExamples are no WSGI applications, so that the validator knows nothing of them:
-// tests/frameworks visits those of ASGI, and uwsginginx_test.go uses what is nginx's.
-var otherExamples = []string{"channels", "chat", "fastapi", "nginx"}
+// tests/frameworks visits those of ASGI, nginx's tests use what is nginx's, and tests/container builds
+// and runs what is docker's.
+var otherExamples = []string{"channels", "chat", "docker", "fastapi", "nginx"}
 
 // TestExamplesAreValid has wsgiref.validate between the server and each example, on one
 // interpreter: on all of them it watches an application of its own (tests/conformance).
