@@ -100,7 +100,7 @@ func filesAreMixed(t *testing.T, a *asgi) {
 }
 
 // leaveAmidFiles: who leaves is noticed by the one who sends, and nothing is left open.
-func (a *asgi) leaveAmidFiles(t *testing.T, before string) {
+func (a *asgi) leaveAmidFiles(t *testing.T, before [2]int) {
 	t.Helper()
 	for range 3 {
 		name, c := unique(), dial(t, a.one)
@@ -115,10 +115,7 @@ func (a *asgi) leaveAmidFiles(t *testing.T, before string) {
 			t.Errorf("it failed with %s", a.get(t, "/failed_with?"+name).body)
 		}
 	}
-	var after string
-	if err := server.Await(func() bool { after = a.tasks(t); return after == before }); err != nil {
-		t.Errorf("tasks and descriptors are %s, they were %s", after, before)
-	}
+	a.awaitRest(t, before)
 }
 
 func hintsLeave(t *testing.T, a *asgi) {
