@@ -23,7 +23,7 @@ var option = regexp.MustCompile("(?:^|[\\s`(|])--([a-z][a-z0-9_-]*)")
 var othersCommands = regexp.MustCompile("(?ms)^```sh\n(?:gunicorn|granian|uvicorn) .*?^```$|^ *(?:systemctl|docker|COPY) [^\n]*|`uwsgi --[a-z]+`|`(?:docker|podman) [^`]*`")
 
 // ofOthers are the pages that have other programs' options, with which something was measured.
-var ofOthers = []string{"benchmarks.md", "benchmarks-asgi.md", "benchmarks-asgi-3.13.md", "scaling.md"}
+var ofOthers = []string{"benchmarks.md", "benchmarks-nginx.md", "benchmarks-asgi.md", "benchmarks-asgi-3.13.md", "scaling.md"}
 
 // TestDocumentedOptionsExist wants every option that a page names to be there.
 func TestDocumentedOptionsExist(t *testing.T) {
