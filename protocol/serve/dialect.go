@@ -19,8 +19,9 @@ type dialect struct {
 	unit    string        // what a request comes in, for the log
 	single  bool          // a connection carries one request, and ends with its answer
 	heeds   bool          // something may come that is not to wait until the request before it is answered
-	// useHead looks for a whole head in what has come, and begins its request. It returns the
-	// bytes used, all of them if it was refused; 0 when there must come more.
+	// useHead looks for a whole head in what has come, and begins its request; the connection has
+	// its work by then. It returns the bytes used, all of them if it was refused; 0 when there must
+	// come more.
 	useHead func(*conn, []byte) int
 }
 

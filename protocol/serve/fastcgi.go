@@ -8,9 +8,6 @@ import "gobridge/protocol/fastcgi"
 
 // useRecords is the useHead of FastCGI.
 func (c *conn) useRecords(b []byte) int {
-	if c.work == nil {
-		c.takeWork()
-	}
 	w := c.work
 	p := w.records
 	if p == nil {

@@ -185,6 +185,9 @@ func (c *conn) use(b []byte) (taken int) {
 		case securing:
 			n = c.shakeHands(b[taken:])
 		case idle, reading:
+			if c.work == nil {
+				c.takeWork()
+			}
 			n = c.speaks.useHead(c, b[taken:])
 		case serving:
 			if c.work.over {

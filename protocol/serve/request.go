@@ -128,9 +128,6 @@ func (w *work) resetGateways() {
 // useHead looks for a whole head in b and begins its request. It returns the bytes of
 // the head; 0 when there must come more.
 func (c *conn) useHead(b []byte) int {
-	if c.work == nil {
-		c.takeWork()
-	}
 	w := c.work
 	p := &w.parser
 	n, err := p.Parse(b)

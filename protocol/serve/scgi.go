@@ -4,9 +4,6 @@ import "gobridge/protocol/scgi"
 
 // useNetstring is the useHead of SCGI.
 func (c *conn) useNetstring(b []byte) int {
-	if c.work == nil {
-		c.takeWork()
-	}
 	w := c.work
 	p := w.netstrings
 	if p == nil {

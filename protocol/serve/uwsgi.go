@@ -4,9 +4,6 @@ import "gobridge/protocol/uwsgi"
 
 // usePacket is the useHead of the uwsgi protocol.
 func (c *conn) usePacket(b []byte) int {
-	if c.work == nil {
-		c.takeWork()
-	}
 	w := c.work
 	p := w.packets
 	if p == nil {
