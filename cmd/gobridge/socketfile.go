@@ -37,33 +37,36 @@ func (s *settings) socketFile() (serve.SocketFile, error) {
 	file.Mode = uint32(s.chmod)
 	name, group, _ := strings.Cut(s.chown, ":")
 	var err error
-	if name != "" {
-		if file.User, err = idOf(name, "user", func(name string) (string, error) {
-			u, err := user.Lookup(name)
-			if err != nil {
-				return "", err
-			}
-			return u.Uid, nil
-		}); err != nil {
-			return file, usage("--chown-socket %s: %w", s.chown, err)
-		}
+	if file.User, err = idOf(name, "user", userID); err == nil {
+		file.Group, err = idOf(group, "group", groupID)
 	}
-	if group != "" {
-		if file.Group, err = idOf(group, "group", func(name string) (string, error) {
-			g, err := user.LookupGroup(name)
-			if err != nil {
-				return "", err
-			}
-			return g.Gid, nil
-		}); err != nil {
-			return file, usage("--chown-socket %s: %w", s.chown, err)
-		}
+	if err != nil {
+		return file, usage("--chown-socket %s: %w", s.chown, err)
 	}
 	return file, nil
 }
 
-// idOf is the number of a user or a group: itself, or that of the name.
+func userID(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func groupID(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
+}
+
+// idOf is the number of a user or a group: itself, or that of the name; -1 for no name.
 func idOf(name, what string, look func(string) (string, error)) (int, error) {
+	if name == "" {
+		return -1, nil
+	}
 	if id, err := strconv.ParseUint(name, 10, 31); err == nil {
 		return int(id), nil
 	}
