@@ -10,7 +10,7 @@ import time
 import peers
 from cell import Cell, free_port
 from paths import APPS, BUILD
-from server import Failure, Server
+from server import PATIENCE, Failure, Server
 
 CONFIGURATION = """{user}
 daemon off;
@@ -64,7 +64,7 @@ class Behind(Server):
 
     def await_answer(self, load, pause=0.02):
         """nginx answers 502 as long as nobody is behind it."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             status, body = super().await_answer(load, pause)
             if status != 502:
