@@ -191,7 +191,7 @@ func startNginx(t *testing.T, s service, volumes map[string]string) string {
 	}
 	nginx := exec.Command(program, "-p", dir, "-c", path, "-e", "stderr", "-g", "daemon off;")
 	nginx.SysProcAttr = &syscall.SysProcAttr{Credential: nobody}
-	log := new(record)
+	log := new(server.Record)
 	nginx.Stderr = log
 	must(t, nginx.Start())
 	ended := make(chan error, 1)

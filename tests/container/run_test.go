@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,27 +35,9 @@ type running struct {
 	t       *testing.T
 	unshare *exec.Cmd
 	first   int // its process 1, as this machine counts it
-	text    record
+	text    server.Record
 	ended   chan struct{}
 	address string
-}
-
-// record keeps what a process prints and logs.
-type record struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (r *record) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(b)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
 }
 
 // variables are the container's environment: the image's, the home of its user, and its own.

@@ -14,22 +14,8 @@ import (
 	"gobridge/tests/server"
 )
 
-// nginxBase begins every configuration, for a folder.
-const nginxBase = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_max_body_size 100m;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-`
+// nginxBase begins configurations that let long bodies through.
+const nginxBase = nginx.Base + "\tclient_max_body_size 100m;\n"
 
 // nginxConfig passes everything to one gobridge on a unix socket, in the two ways in which
 // nginx can deal with uploads. It listens on sockets too: no port can be taken meanwhile.

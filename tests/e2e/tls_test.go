@@ -235,21 +235,7 @@ func readText(t *testing.T, in *bufio.Reader) (text string) {
 }
 
 // suwsgiConfig passes requests on inside TLS, as both versions of it, with and without a certificate.
-const suwsgiConfig = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr error;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_max_body_size 100m;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	include /etc/nginx/uwsgi_params;
+const suwsgiConfig = nginxBase + `	include /etc/nginx/uwsgi_params;
 	uwsgi_next_upstream off;
 	uwsgi_ssl_verify on;
 	uwsgi_ssl_trusted_certificate %[1]s/ca.pem;

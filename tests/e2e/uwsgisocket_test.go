@@ -14,26 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"gobridge/tests/nginx"
 	"gobridge/tests/server"
 	"gobridge/tests/sockets"
 )
 
 // socketConfig passes WebSockets on as it does requests: uwsgi_params and uwsgi_pass, and
 // nothing else.
-const socketConfig = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	uwsgi_next_upstream off;
+const socketConfig = nginx.Base + `	uwsgi_next_upstream off;
 	set_real_ip_from unix:;
 	real_ip_header X-Test-Client;
 	server {

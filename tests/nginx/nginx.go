@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -39,6 +37,23 @@ func Folder(t testing.TB) (dir string, account *syscall.Credential) {
 	return dir, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
+// Base begins a configuration, for the folder that is the first of what it is formatted with: up
+// to what stands in the block of http, which is open.
+const Base = `
+daemon off;
+worker_processes 1;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+`
+
 // expected are what nginx says of what is as it should be: that an upload is kept in a file is
 // told as a warning.
 var expected = []string{"is buffered to a temporary file", "[notice]"}
@@ -50,7 +65,7 @@ func Start(t testing.TB, dir string, account *syscall.Credential, config, socket
 	t.Helper()
 	file := filepath.Join(dir, "nginx.conf")
 	must(t, os.WriteFile(file, []byte(config), 0o644))
-	log := new(record)
+	log := new(server.Record)
 	nginx := exec.Command(program(t), "-p", dir, "-c", file, "-e", "stderr")
 	nginx.Dir, nginx.Stderr = dir, log
 	nginx.SysProcAttr = &syscall.SysProcAttr{Credential: account}
@@ -100,24 +115,6 @@ func Client(dir, socket string) *http.Client {
 			return net.Dial("unix", filepath.Join(dir, socket))
 		},
 	}}
-}
-
-// record keeps what a process writes, and may be read meanwhile.
-type record struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all.String()
 }
 
 func must(t testing.TB, err error) {

@@ -146,19 +146,7 @@ func config(dir string, sites []*site) string {
 			fmt.Fprintf(&servers, "location / { "+s.asks+" } }\n", s.socket)
 		}
 	}
-	return fmt.Sprintf(`daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_max_body_size 1m;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
+	return fmt.Sprintf(nginx.Base+`	client_max_body_size 1m;
 	uwsgi_next_upstream off;
 	proxy_next_upstream off;
 	proxy_http_version 1.1;

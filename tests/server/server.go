@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -40,7 +39,7 @@ type Server struct {
 
 	process          *exec.Cmd
 	network, address string
-	output, log      record
+	output, log      Record
 	ended            chan struct{}
 }
 
@@ -282,21 +281,3 @@ func (s *Server) Stop() error {
 func (s *Server) Kill() { s.process.Process.Kill() }
 
 func tail(text string, n int) string { return text[max(0, len(text)-n):] }
-
-// record keeps what a process writes.
-type record struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (r *record) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(b)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
