@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509/pkix"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"gobridge/tests/certs"
 	"gobridge/tests/nginx"
 	"gobridge/tests/server"
 )
@@ -72,10 +74,12 @@ func TestTLSExample(t *testing.T) {
 	t.Parallel()
 	dir, account := unprivileged(t)
 	s := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"), Args: []string{"--workers", "1"}})
-	authority := nginx.Certificate(t, dir)
+	authority, err := certs.New("a test")
+	must(t, err)
+	must(t, authority.Write(filepath.Join(dir, "cert"), pkix.Name{CommonName: "localhost"}, "localhost"))
 	config := exampleAt(t, "tls.conf", map[string]string{
 		"unix:/tmp/gobridge-example/app.sock;": "unix:" + s.Address() + ";", "listen 127.0.0.1:8080;": "listen unix:" + filepath.Join(dir, "site") + ";", "$host:$server_port;": "$host;",
-		"listen 127.0.0.1:8443 ssl": "listen unix:" + filepath.Join(dir, "secure") + " ssl", "/tmp/gobridge-example/cert.pem;": filepath.Join(dir, "cert.pem;"), "/tmp/gobridge-example/key.pem;": filepath.Join(dir, "key.pem;"),
+		"listen 127.0.0.1:8443 ssl": "listen unix:" + filepath.Join(dir, "secure") + " ssl", "/tmp/gobridge-example/cert.pem;": filepath.Join(dir, "cert.pem;"), "/tmp/gobridge-example/key.pem;": filepath.Join(dir, "cert.key;"),
 	})
 	startNginx(t, dir, account, config, "secure")
 	plain := clientOf(dir, "site")
@@ -84,7 +88,7 @@ func TestTLSExample(t *testing.T) {
 		t.Errorf("without TLS: %+v", a)
 	}
 	secure := &http.Client{Transport: &http.Transport{
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: authority},
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: authority.Pool()},
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return net.Dial("unix", filepath.Join(dir, "secure"))
 		},
