@@ -207,7 +207,7 @@ func (a *acceptor) counts(c *newcomer) (ok bool) {
 	turnDown(c.fd, c.listener.tls != nil)
 	now := time.Now().UnixNano()
 	if last := a.crowded.Load(); now-last >= int64(complainEvery) && a.crowded.CompareAndSwap(last, now) {
-		a.log.Warn().Str("client", c.remote.Addr().String()).Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", a.addresses.limit)
+		a.addresses.tell(&a.log, c.remote.Addr())
 	}
 	return false
 }

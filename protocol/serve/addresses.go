@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,6 +51,12 @@ func (a *addresses) enter(from netip.Addr) (*addressCount, bool) {
 	}
 	c.n++
 	return c, true
+}
+
+// tell says that a client has too many.
+func (a *addresses) tell(log *zerolog.Logger, client netip.Addr) {
+	log.Warn().Str("client", client.String()).
+		Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", a.limit)
 }
 
 // leave is told when a connection that was counted is closed.

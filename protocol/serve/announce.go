@@ -49,8 +49,7 @@ func (c *conn) countAs(from netip.Addr) bool {
 	counted, ok := all.enter(from)
 	if !ok {
 		if r.maySay(&r.refused) {
-			r.server.settings.Log.Warn().Str("client", from.String()).
-				Msgf("a client has %d connections, as many as --limit-connections-per-address allows: more of them are closed", all.limit)
+			all.tell(&r.server.settings.Log, from)
 		}
 		return false
 	}
