@@ -21,6 +21,7 @@ import (
 // speech is a protocol in which a request can be sent.
 type speech struct {
 	name      string // as a bind begins, and URLs
+	secure    string // the same inside TLS; empty: it is not spoken there
 	variables bool   // a request is variables, and not a head
 	// head is what goes before the body.
 	head func(q *bridge.Request, variables []bridge.Field) ([]byte, error)
@@ -31,16 +32,16 @@ type speech struct {
 }
 
 const (
-	requestID  = 1 // of FastCGI
-	noUwsgi    = "does the port speak the uwsgi protocol? By HTTP it is asked as %s. uWSGI closes without a word, too, when the variables are longer than its buffer-size, or its application fails: its log tells"
-	noOther    = "does the port speak that protocol? By HTTP it is asked as %s"
-	noPlainWeb = "does the port speak HTTP? With TLS it does not, and by the uwsgi protocol it is asked as uwsgi:%s"
+	requestID = 1 // of FastCGI
+	noUwsgi   = "does the port speak the uwsgi protocol? By HTTP it is asked as %[1]s. uWSGI closes without a word, too, when the variables are longer than its buffer-size, or its application fails: its log tells"
+	noOther   = "does the port speak that protocol? By HTTP it is asked as %[1]s"
+	noHTTP    = "does the port speak HTTP? By the uwsgi protocol it is asked as %[2]s, and inside TLS as https: and suwsgi:"
 )
 
 var speeches = [...]*speech{
-	{name: "http", hint: noPlainWeb,
+	{name: "http", secure: "https", hint: noHTTP,
 		head: func(q *bridge.Request, _ []bridge.Field) ([]byte, error) { return http1.AppendRequest(nil, q) }},
-	{name: "uwsgi", variables: true, hint: noUwsgi,
+	{name: "uwsgi", secure: "suwsgi", variables: true, hint: noUwsgi,
 		head: func(_ *bridge.Request, variables []bridge.Field) ([]byte, error) {
 			return uwsgi.AppendRequest(nil, variables)
 		}},
@@ -61,11 +62,10 @@ var speeches = [...]*speech{
 		}},
 }
 
-func (s *speech) silence(to *endpoint) string { return fmt.Sprintf(s.hint, to.where()) }
-
 // endpoint is where a request goes to.
 type endpoint struct {
 	speaks  *speech
+	secure  bool   // inside TLS
 	network string // tcp or unix
 	address string // HOST:PORT, or a path
 	host    string // for the field Host
@@ -73,7 +73,7 @@ type endpoint struct {
 	peer    bridge.Peer
 }
 
-const endpointExample = "like http:127.0.0.1:8000, uwsgi:127.0.0.1:3031, unix:/run/app.sock or uwsgi:unix:/run/app.sock"
+const endpointExample = "like http:127.0.0.1:8000, uwsgi:127.0.0.1:3031, https:127.0.0.1:8443, unix:/run/app.sock or uwsgi:unix:/run/app.sock"
 
 // endpointOf reads the arguments: an address as --bind has it, or a URL, and a path.
 func endpointOf(args []string) (*endpoint, error) {
@@ -86,8 +86,8 @@ func endpointOf(args []string) (*endpoint, error) {
 	}
 	to := &endpoint{speaks: speeches[0], path: "/"}
 	rest := to.protocol(args[0])
-	if name, _, ok := strings.Cut(rest, ":"); ok && (name == "https" || name == "suwsgi" || name == "wss" || name == "ws") {
-		return nil, usage("%s: %s is not spoken here: curl speaks https", args[0], name)
+	if name, _, ok := strings.Cut(rest, ":"); ok && (name == "wss" || name == "ws") {
+		return nil, usage("%s: %s is not spoken here: it asks for answers, and not for WebSockets", args[0], name)
 	}
 	if behind, isURL := strings.CutPrefix(rest, "//"); isURL {
 		host, path, ok := strings.Cut(behind, "/")
@@ -114,6 +114,10 @@ func (to *endpoint) protocol(text string) (rest string) {
 			to.speaks = s
 			return rest
 		}
+		if rest, ok := strings.CutPrefix(text, s.secure+":"); ok && s.secure != "" {
+			to.speaks, to.secure = s, true
+			return rest
+		}
 	}
 	return text
 }
@@ -128,10 +132,14 @@ func (to *endpoint) locate(text string) error {
 		}
 		return nil
 	}
+	usual := "80" // and as such not part of Host
+	if to.secure {
+		usual = "443"
+	}
 	host, port, err := net.SplitHostPort(text)
 	if bare := strings.Trim(text, "[]"); err != nil && to.speaks == speeches[0] {
 		if _, no := netip.ParseAddr(bare); no == nil || !strings.Contains(bare, ":") {
-			host, port, err = bare, "80", nil
+			host, port, err = bare, usual, nil
 		}
 	}
 	if err != nil || strings.ContainsAny(host, "/ ") || !isPort(port) {
@@ -141,8 +149,8 @@ func (to *endpoint) locate(text string) error {
 		host = "127.0.0.1"
 	}
 	to.network, to.address = "tcp", net.JoinHostPort(host, port)
-	if to.host = to.address; port == "80" {
-		to.host = strings.TrimSuffix(to.address, ":80")
+	if to.host = to.address; port == usual {
+		to.host = strings.TrimSuffix(to.address, ":"+usual)
 	}
 	to.peer.ServerName, to.peer.ServerPort = host, port
 	return nil
@@ -162,15 +170,26 @@ func (to *endpoint) where() string {
 }
 
 // bind is the address as --bind has it.
-func (to *endpoint) bind() string {
-	if to.speaks == speeches[0] {
+func (to *endpoint) bind() string { return to.by(to.speaks, to.secure) }
+
+// by is the address as --bind has it for a protocol.
+func (to *endpoint) by(s *speech, secure bool) string {
+	switch {
+	case secure:
+		return s.secure + ":" + to.where()
+	case s == speeches[0]:
 		return to.where()
 	}
-	return to.speaks.name + ":" + to.where()
+	return s.name + ":" + to.where()
 }
 
 // String names it in messages.
 func (to *endpoint) String() string { return to.bind() }
+
+// silence says what may be wrong with who gives no answer.
+func (to *endpoint) silence() string {
+	return fmt.Sprintf(to.speaks.hint, to.by(speeches[0], to.secure), to.by(speeches[1], to.secure))
+}
 
 // isRefused says whether nobody listens.
 func isRefused(err error) bool { return errors.Is(err, unix.ECONNREFUSED) }

@@ -19,6 +19,7 @@ import (
 // exchange is a request on its way, and its answer.
 type exchange struct {
 	to       *endpoint
+	shake    *handshake // nil: it goes without TLS
 	question *bridge.Request
 	body     *contents
 	asked    *asked
@@ -42,6 +43,12 @@ func (e *exchange) run() error {
 		return unreached(e.to, e.asked.limit, err)
 	}
 	defer conn.Close()
+	if e.shake != nil {
+		if conn, err = e.encrypt(conn); err != nil {
+			return err
+		}
+		defer conn.Close()
+	}
 	sent := make(chan error, 1)
 	go func() { sent <- e.send(conn, head) }()
 	if e.asked.output != "" {
@@ -60,7 +67,7 @@ func (e *exchange) run() error {
 		if errors.Is(err, net.ErrClosed) { // by send
 			err = <-sent
 		}
-		return unanswered(e.to, e.asked.limit, err)
+		return e.unanswered(err)
 	}
 	if e.asked.fail && e.answer.Status >= 400 {
 		return &exitError{exitFailed, fmt.Errorf("%s answers %d %s", e.to, e.answer.Status, e.answer.Reason)}
@@ -163,6 +170,8 @@ func (e *exchange) receive(conn net.Conn) error {
 			return err
 		}
 		switch {
+		case e.shake != nil && e.shake.cut:
+			e.closed = errNoNotify
 		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 			e.closed = err
 		case err != nil:

@@ -65,7 +65,8 @@ func newApp() *cli.App {
 				Usage:     "ask a server something, by HTTP or as a web server does by uwsgi, FastCGI or SCGI",
 				ArgsUsage: "ADDRESS [PATH]",
 				Description: "ADDRESS is one as --bind of run has it, or a URL: uwsgi:127.0.0.1:3031, uwsgi:unix:/run/app.sock,\n" +
-					"http:127.0.0.1:8000, unix:/run/app.sock; fastcgi: and scgi: like uwsgi:. The options have curl's names.",
+					"http:127.0.0.1:8000, unix:/run/app.sock; fastcgi: and scgi: like uwsgi:; https: and suwsgi: inside TLS.\n" +
+					"The options have curl's names.",
 				Flags:                  cliFlags(requestTable),
 				UseShortOptionHandling: true,
 				OnUsageError:           explainFlag,

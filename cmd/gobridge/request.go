@@ -17,7 +17,8 @@ import (
 
 // gobridge request asks a server one thing and prints the answer, as curl does, by each protocol
 // that gobridge serves: of web servers' ones curl speaks none. This file has its options, and makes the
-// request of them; endpoint.go says whom it goes to and by which protocol, exchange.go sends it.
+// request of them; endpoint.go says whom it goes to and by which protocol, exchange.go sends it, inside
+// TLS by handshake.go.
 
 // asked are the options of the request command.
 type asked struct {
@@ -30,6 +31,7 @@ type asked struct {
 	verbose   bool
 	fail      bool
 	limit     time.Duration
+	trust     trusting
 }
 
 // requestTable is what the request command takes, with the names that curl has for it. The
@@ -53,6 +55,14 @@ var requestTable = []setting{
 		func(s *settings) any { return &s.asked.fail }},
 	{"timeout", "m", "off", span.orOff(), "for the whole answer to come",
 		func(s *settings) any { return &s.asked.limit }},
+	{"insecure", "k", "false", yes, "inside TLS, take any certificate for the server's",
+		func(s *settings) any { return &s.asked.trust.anybody }},
+	{"cacert", "", "", text("FILE"), "certificates, in PEM, by which the server's must be signed; default: those of the system",
+		func(s *settings) any { return &s.asked.trust.authorities }},
+	{"cert", "E", "", text("FILE"), "certificate to show to the server, in PEM, with the chain behind it",
+		func(s *settings) any { return &s.asked.trust.certificate }},
+	{"key", "", "", text("FILE"), "its private key, in PEM; default: it is in --cert, too",
+		func(s *settings) any { return &s.asked.trust.key }},
 }
 
 // anything is any value, even an empty one.
@@ -70,6 +80,10 @@ func requestCommand(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	shake, err := s.asked.trust.handshake(to)
+	if err != nil {
+		return err
+	}
 	body, err := bodyOf(s.asked.data, os.Stdin)
 	if err != nil {
 		return err
@@ -79,7 +93,7 @@ func requestCommand(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	e := &exchange{to: to, question: q, body: body, asked: &s.asked, out: c.App.Writer, log: c.App.ErrWriter}
+	e := &exchange{to: to, shake: shake, question: q, body: body, asked: &s.asked, out: c.App.Writer, log: c.App.ErrWriter}
 	return e.run()
 }
 
@@ -206,15 +220,18 @@ func sizeOf(info os.FileInfo) int64 {
 }
 
 // unanswered says why there is no answer, and what to do.
-func unanswered(to *endpoint, limit time.Duration, err error) error {
+func (e *exchange) unanswered(err error) error {
 	var none *exitError
+	to, limit := e.to, e.asked.limit
 	switch {
 	case errors.As(err, &none):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &exitError{exitNotYet, fmt.Errorf("%s has not answered within --timeout %v", to, limit)}
+	case e.answer.Status == 0 && e.shake.lacksCertificate():
+		err = fmt.Errorf("%s: %w: %s", to, err, showOne)
 	case errors.Is(err, http1.ErrNoAnswer):
-		err = fmt.Errorf("%s: %w: %s", to, err, to.speaks.silence(to))
+		err = fmt.Errorf("%s: %w: %s", to, err, to.silence())
 	default:
 		err = fmt.Errorf("%s: %w", to, err)
 	}

@@ -41,6 +41,16 @@ type certificates struct {
 	entry *tls.Config
 }
 
+// KeyPair reads a certificate, with the chain behind it, and its key, which is in the same file if
+// key is empty.
+func KeyPair(certificate, key string) (tls.Certificate, error) {
+	c, err := (&TLSFiles{Certificate: certificate, Key: key}).load()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return c.config.Certificates[0], nil
+}
+
 // NewTLS reads the files.
 func NewTLS(files TLSFiles) (*TLS, error) {
 	t := &TLS{files: files}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -62,14 +63,41 @@ func once(t *testing.T, answer string) string {
 	return l.Addr().String()
 }
 
+// onceInTLS is the address of a server that answers one connection inside TLS, and then closes it
+// as a server does, or as one that dies.
+func onceInTLS(t *testing.T, p *pki, answer string, orderly bool) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(p.path("server.pem"), p.path("server.key"))
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}})
+		if _, err := secure.Read(make([]byte, 64<<10)); err == nil {
+			_, _ = io.WriteString(secure, answer)
+		}
+		if orderly {
+			secure.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
 const sumOfABC = "3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 // TestRequest asks by each protocol, by ports and sockets, and those who cannot answer.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	dir := shortDir(t)
+	p := newPKI(t, dir)
 	fastcgi, scgi := "fastcgi:unix:"+filepath.Join(dir, "fastcgi"), "scgi:unix:"+filepath.Join(dir, "scgi")
-	g := startGateway(t, "--bind", fastcgi, "--bind", scgi)
+	g := startGateway(t, append(p.args("optional"), "--bind", fastcgi, "--bind", scgi, "--bind", "https:127.0.0.1:0", "--bind", "suwsgi:127.0.0.1:0", "--bind", "https:unix:"+filepath.Join(dir, "https"))...)
 	abc, large, to := filepath.Join(dir, "abc"), filepath.Join(dir, "large"), filepath.Join(dir, "to")
 	must(t, os.WriteFile(abc, []byte("abc"), 0o600))
 	must(t, os.WriteFile(large, bytes.Repeat([]byte("x"), 900000), 0o600))
@@ -131,5 +159,53 @@ func TestRequest(t *testing.T) {
 	}
 	if text, err := os.ReadFile(to); err != nil || string(text) != "not read" {
 		t.Errorf("the file has %q, %v", text, err)
+	}
+	checkRequestTLS(t, g, p, large)
+}
+
+// checkRequestTLS asks inside TLS.
+func checkRequestTLS(t *testing.T, g *gateway, p *pki, large string) {
+	https, suwsgi := boundTo(t, g.Server, "https"), boundTo(t, g.Server, "suwsgi")
+	args := func(address, path string, args ...string) []string { return append([]string{address, path}, args...) }
+	known := func(address, path string, more ...string) []string {
+		return args(address, path, append(more, "--cacert", p.path("ca.pem"))...)
+	}
+	own := []string{"--cert", p.path("client.pem"), "--key", p.path("client.key")}
+	both := p.path("both.pem")
+	var text []byte
+	for _, name := range []string{"client.pem", "client.key"} {
+		part, err := os.ReadFile(p.path(name))
+		must(t, err)
+		text = append(text, part...)
+	}
+	must(t, os.WriteFile(both, text, 0o600))
+	for _, r := range []requested{
+		{args: known("https:"+https, "/unread"), out: "not read"},
+		{args: known("https://"+https, "/body", "-d", "abc"), out: sumOfABC},
+		{args: known("suwsgi:"+suwsgi, "/unread"), out: "not read"},
+		{args: known("https:unix:"+p.path("https"), "/unread"), out: "not read"},
+		{args: known("suwsgi:"+suwsgi, "/unread", "-d", "@"+large), out: "not read"},
+		{args: known("https:"+https, "/unread", "-d", "@"+large), out: "not read"},
+		{args: args("https:"+https, "/unread", "-k"), out: "not read"},
+		{args: known("https:"+https, "/"), out: `*"wsgi.url_scheme": "https"`},
+		{args: known("suwsgi:"+suwsgi, "/"), out: `*"wsgi.url_scheme": "http"`},
+		{args: known("suwsgi:"+suwsgi, "/", "--var", "HTTPS=on"), out: `*"wsgi.url_scheme": "https"`},
+		{args: known("suwsgi:"+suwsgi, "/", own...), out: `*"HTTPS_DN": "/O=Gr`},
+		{args: known("suwsgi:"+suwsgi, "/", "-E", both), out: `*"HTTPS_DN": "/O=Gr`},
+		{args: known("https:"+https, "/unread", append(own, "-v")...), out: "not read",
+			log: []string{"* TLS 1.3, TLS_", `verified, is of "CN=localhost", signed by "CN=a test"`, "asks for a certificate, and gets that of --cert", "> GET /unread HTTP/1.1\n"}},
+		{args: args("suwsgi:"+suwsgi, "/unread", "-kiv"), out: "*\r\n\r\nnot read", log: []string{"not verified", "asks for a certificate, and gets none", "* suwsgi:" + suwsgi, "> PATH_INFO=/unread\n"}},
+		{args: args("https:"+https, "/"), code: 7, log: []string{"https:" + https + ": ", "unknown authority: --cacert FILE"}},
+		{args: known("https:"+strings.Replace(https, "127.0.0.1", "127.0.0.2", 1), "/"), code: 7, log: []string{"nobody listens on 127.0.0.2"}},
+		{args: args("https:"+g.http, "/", "-k"), code: 7, log: []string{"what answers is no TLS: without it, it is asked as " + g.http}},
+		{args: args("suwsgi:"+g.Address(), "/", "-k"), code: 7, log: []string{"what answers is no TLS: without it, it is asked as uwsgi:" + g.Address()}},
+		{args: args("http:"+https, "/"), out: "*this is HTTP without TLS"},
+		{args: args("uwsgi:"+suwsgi, "/"), out: "*this is the uwsgi protocol without TLS"},
+		{args: known("https:"+onceInTLS(t, p, "HTTP/1.1 200 OK\r\n\r\nabc", true), "/"), out: "abc"},
+		{args: known("https:"+onceInTLS(t, p, "HTTP/1.1 200 OK\r\n\r\nabc", false), "/"), code: 7, out: "abc", log: []string{"the answer may be cut: the connection has ended without TLS's close_notify"}},
+		{args: known("https:"+onceInTLS(t, p, "", true), "/"), code: 7, log: []string{"closed without an answer: does the port speak HTTP?", "asked as suwsgi:127.0.0.1:"}},
+		{args: args("https:"+once(t, ""), "/", "-k"), code: 7, log: []string{"closed amid the TLS handshake: does the port speak TLS?"}},
+	} {
+		r.check(t)
 	}
 }

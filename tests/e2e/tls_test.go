@@ -373,4 +373,7 @@ func checkStrangers(t *testing.T, p *pki, g *gateway, address string) {
 			t.Errorf("without a certificate: %v", err)
 		}
 	})
+	asks := []string{"suwsgi:" + address, "/unread", "--cacert", p.path("ca.pem")}
+	(&requested{args: asks, code: 7, log: []string{"the server asks for a certificate: --cert and --key show it one"}}).check(t)
+	(&requested{args: append(asks, "--cert", p.path("client.pem"), "--key", p.path("client.key")), out: "not read"}).check(t)
 }
