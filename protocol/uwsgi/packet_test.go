@@ -52,6 +52,17 @@ func TestPacket(t *testing.T) {
 	}
 }
 
+// The second modifier says nothing to who serves Python, and an empty value may be the last thing there is.
+func TestSecondModifier(t *testing.T) {
+	for _, modifier := range []string{"\x00", "\x1e"} {
+		text := modifier + "\x09\x00\x07" + "\x05\x00EMPTY\x00\x00"
+		p, n, err := parse(text)
+		if err != nil || n != len(text) || len(p.Request.Gateway.Variables) != 1 || len(p.Request.Gateway.Variables[0].Value) != 0 {
+			t.Errorf("%q: %d, %v, %s", text, n, err, cgitest.Describe(&p.Head))
+		}
+	}
+}
+
 // However it comes, a packet is taken when its last byte is there, and not before; so is what
 // is wrong with it.
 func TestPacketInPieces(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,6 +68,44 @@ func TestHTTPExample(t *testing.T) {
 	if line := s.Log()[before:]; !strings.Contains(line, " connections=1") {
 		t.Errorf("the server has another number of connections than nginx's one: %s", line)
 	}
+}
+
+// TestSuwsgiExample: the certificates are those of the commands that the example begins with.
+func TestSuwsgiExample(t *testing.T) {
+	t.Parallel()
+	dir, account := unprivileged(t)
+	const file, place = "suwsgi.conf", "/tmp/gobridge-example"
+	text, err := os.ReadFile(root(t, "examples", "nginx", file))
+	must(t, err)
+	_, commands, found := strings.Cut(string(text), "#     mkdir ")
+	commands, _, ends := strings.Cut(commands, "#     bin/gobridge ")
+	if !found || !ends {
+		t.Fatalf("%s does not say how to make the certificates", file)
+	}
+	script := strings.NewReplacer("#", "", place, dir).Replace("mkdir " + commands)
+	if out, err := exec.Command("bash", "-euc", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s\n%s", err, script, out)
+	}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.Chmod(in("web.key"), 0o644)) // nginx is somebody else here
+	s := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "suwsgi:127.0.0.1:0",
+		Args: []string{"--workers", "1", "--log-level", "debug", "--certfile", in("app.pem"), "--keyfile", in("app.key"), "--ca-certs", in("ca.pem"), "--cert-reqs", "required"}})
+	config := exampleAt(t, file, map[string]string{
+		"server 127.0.0.1:3032 fail": "server " + s.Address() + " fail", "listen 127.0.0.1:8080;": "listen unix:" + in("site") + ";", "$host:$server_port;": "$host;",
+		"worker_processes auto;": "worker_processes 1;", place + "/ca.pem": in("ca.pem"), place + "/web.pem": in("web.pem"), place + "/web.key": in("web.key"),
+	})
+	startNginx(t, dir, account, config, "site")
+	b := newBrowser(t, clientOf(dir, "site"), "http://localhost")
+	for range 3 {
+		b.see("/info", `"url":"http://localhost/info"`)
+	}
+	uploadToFlask(b, false)
+	if !regexp.MustCompile(`(?m)a TLS handshake is done.*resumed=true.*version=TLSv1.3`).MatchString(s.Log()) {
+		t.Error("nginx has resumed no session")
+	}
+	asks := []string{"suwsgi:" + s.Address(), "/info", "--insecure"}
+	(&requested{args: asks, code: 7, log: []string{"the server asks for a certificate"}}).check(t)
+	(&requested{args: append(asks, "--cert", in("web.pem"), "--key", in("web.key")), out: `*"url":"http://127.0.0.1`}).check(t)
 }
 
 // TestTLSExample: the application knows that its client came by TLS, and who came without is led there.

@@ -53,6 +53,16 @@ const uwsgiConfig = nginxBase + `	include /etc/nginx/uwsgi_params;
 			uwsgi_modifier1 30;
 			uwsgi_pass unix:%[2]s;
 		}
+		location /php {
+			include /etc/nginx/uwsgi_params;
+			uwsgi_modifier1 14;
+			uwsgi_pass unix:%[2]s;
+		}
+		location /second {
+			include /etc/nginx/uwsgi_params;
+			uwsgi_modifier2 7;
+			uwsgi_pass unix:%[2]s;
+		}
 	}
 	server {
 		listen unix:%[1]s/large;
@@ -89,7 +99,7 @@ const uwsgiConfig = nginxBase + `	include /etc/nginx/uwsgi_params;
 func TestUwsgiBehindNginx(t *testing.T) {
 	t.Parallel()
 	dir, account := unprivileged(t)
-	g, taken := startGateway(t, "--buffer-request", "off"), startGateway(t)
+	g, taken := startGateway(t, "--buffer-request", "off"), startGateway(t, "--workers", "1", "--threads", "2")
 	flask := start(t, server.Config{Application: "app:app", Dir: root(t, "examples", "flask"), Bind: "uwsgi:unix:" + filepath.Join(dir, "app"),
 		Args: []string{"--workers", "1"}})
 	var large, many strings.Builder
@@ -117,6 +127,12 @@ func TestUwsgiBehindNginx(t *testing.T) {
 		r.Body.Close()
 		client.CloseIdleConnections()
 		awaitNote(t, g.noted, "gone-client")
+	})
+	t.Run("as it comes", func(t *testing.T) { checkHeld(t, clientOf(dir, "taken")) })
+	t.Run("modifiers", func(t *testing.T) {
+		if a := read(clientOf(dir, "bare").Get("http://localhost/php")); a.status != http.StatusNotImplemented || !strings.Contains(a.body, "modifier is 14 (PHP)") {
+			t.Errorf("another language's: %+v", a)
+		}
 	})
 	t.Run("asked by gobridge request", func(t *testing.T) {
 		(&requested{args: []string{"unix:" + filepath.Join(dir, "buffered"), "/body", "-d", "abc", "-H", "Content-Type: text/plain"}, out: sumOfABC}).check(t)
@@ -149,6 +165,7 @@ func checkEnvironsOfNginx(t *testing.T, dir string) {
 		{"buffered", "/", http.Header{"X-Test-Client": {"127.0.0.1"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-For": {"10.0.0.1"}},
 			map[string]string{"REMOTE_ADDR": "10.0.0.1", "wsgi.url_scheme": "https", "HTTPS": "on"}},
 		{"bare", "/a?b", nil, map[string]string{"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_USER_AGENT": "Go-http-client/1.1"}},
+		{"bare", "/second", nil, map[string]string{"PATH_INFO": "/second"}},
 		{"bare", "/shop/x", nil, map[string]string{"SCRIPT_NAME": "/shop", "PATH_INFO": "/x", "REQUEST_URI": "/shop/x"}},
 		{"large", "/", nil, map[string]string{"LARGE_00": strings.Repeat("x", 4000), "LARGE_15": strings.Repeat("x", 4000), "PATH_INFO": "/"}},
 		{"large", "/many", nil, map[string]string{"SITE_0000": "0", "SITE_0999": "999", "PATH_INFO": "/many"}},

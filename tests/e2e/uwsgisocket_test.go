@@ -123,6 +123,18 @@ func TestWebSocketsByUwsgi(t *testing.T) {
 		c.Close()
 		awaitNote(t, noted, "ended-gone 1006")
 	})
+	t.Run("a client of HTTP that goes", func(t *testing.T) {
+		client := clientOf(dir, "site")
+		r, err := client.Get("http://localhost/left?http")
+		must(t, err)
+		_, err = io.ReadFull(r.Body, make([]byte, len("begun ")))
+		must(t, err)
+		r.Body.Close()
+		client.CloseIdleConnections()
+		if note := awaitNote(t, noted, "left-http"); note != "http.disconnect" {
+			t.Errorf("the application was told %q", note)
+		}
+	})
 	t.Run("compressed", func(t *testing.T) { checkCompressed(t, dir) })
 	t.Run("refused", func(t *testing.T) {
 		if _, r := shake(t, "/refused"); r.StatusCode != http.StatusForbidden {

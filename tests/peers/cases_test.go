@@ -142,7 +142,7 @@ func bodies() []testCase {
 		send("body-empty", "POST", "/plain", "", "Content-Type: text/plain"), send("body-gzip", "POST", "/plain", packed.String(), "Content-Encoding: gzip"),
 		send("expect", "POST", "/plain", "abc", "Expect: 100-continue"),
 		chunked("chunked", "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"), chunked("chunked-trailer", "3\r\nabc\r\n0\r\nX-After: 1\r\n\r\n"),
-		chunked("chunked-streamed", "3\r\nabc\r\n0\r\n\r\n").on(streamed, wsgi...), chunked("chunked-empty", "0\r\n\r\n"),
+		chunked("chunked-streamed", "3\r\nabc\r\n0\r\n\r\n").on(streamed), chunked("chunked-empty", "0\r\n\r\n"),
 		send("streamed", "POST", "/plain", strings.Repeat("s", 100000)).on(streamed),
 	}
 }
@@ -166,13 +166,15 @@ func sizes() (all []testCase) {
 }
 
 func answers() []testCase {
-	again := send("unread-large", "POST", "/unread", strings.Repeat("u", 900000)).on(buffered, wsgi...)
+	again := send("unread-large", "POST", "/unread", strings.Repeat("u", 900000))
 	again.tries = 200
 	return []testCase{
 		get("no-content", "/status?204"), get("unchanged", "/status?304"), get("teapot", "/status?418"), get("unavailable", "/status?503"),
 		get("redirect", "/redirect"), get("cookies-out", "/cookies"), get("own-fields", "/own"), get("file", "/file"),
 		get("short", "/short"), get("long", "/long"), get("fails", "/fails"), get("fails-late", "/fails-late"),
-		send("unread", "POST", "/unread", "u"), again, send("early", "POST", "/early", "abc").on(buffered, wsgi...),
+		send("unread", "POST", "/unread", "u"), again,
+		// Under uvicorn Starlette takes the body from who begins to answer before it is read, and he waits until nginx gives up.
+		send("early", "POST", "/early", "abc").on(buffered, wsgi...),
 	}
 }
 

@@ -33,6 +33,8 @@ var differences = []*difference{
 
 	{"uvicorn", "a query with bytes that are not ASCII; no `Host`", "400", "served", "nginx has let it through",
 		[]sight{{answer, fastapi, []string{"query-raw", "http10"}, "", ""}}},
+	{"uvicorn", "a large body that is not read", "502, most times", "the answer", "bodies that nobody reads are thrown away before the connection ends",
+		[]sight{{answer, fastapi, []string{"unread-large"}, "", ""}}},
 	{"uvicorn", "an answer longer than its length says", "cut", "500, as its head has not gone out", "the application's mistake is seen",
 		[]sight{{answer + "|end", fastapi, []string{"long"}, "", ""}}},
 	{"uvicorn", "an answer that fails midway, without a length", "cut", "**looks whole**", "by the uwsgi protocol an answer ends with the connection, under uWSGI too; `proxy_pass` shows it",
@@ -48,7 +50,7 @@ var differences = []*difference{
 		[]sight{{"field host", fastapi, []string{"host-port"}, "", ""}}},
 	{"uvicorn", "`path` with `//` or `/../` (`raw_path` is the same)", "as sent", "without, as nginx has it", "`PATH_INFO` is what nginx has chosen its location by",
 		[]sight{{"scope path", fastapi, []string{"path-slashes", "path-dots"}, "", ""}}},
-	{"uvicorn", "`scope[\"asgi\"][\"spec_version\"]`", "2.3", "2.5", "the newest; Starlette looks for clients that go in another way then",
+	{"uvicorn", "`scope[\"asgi\"][\"spec_version\"]`", "2.3", "2.5", "the newest; under 2.3 Starlette takes away the body that is read only after the answer has begun",
 		[]sight{{"scope asgi.spec_version", fastapi, nil, "'2.3'", "'2.5'"}}},
 	{"uvicorn", "extensions", "none", "`uwsgi`, `http.response.pathsend` and `zerocopysend`", "nginx's variables, and files that need no copying",
 		[]sight{{"scope extensions.*", fastapi, nil, absent, "there"}}},

@@ -47,9 +47,11 @@ async def application(scope, receive, send):
         raise NotImplementedError(scope["type"])
     if scope["path"] == "/left":  # say when the client has gone
         await body_of(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-accel-buffering", b"no")]})
         await send({"type": "http.response.body", "body": b"begun ", "more_body": True})
         message = await receive()
+        if scope["query_string"]:
+            note(f"left-{scope['query_string'].decode()} {message['type']}")
         await send({"type": "http.response.body", "body": message["type"].encode()})
         return
     seen = dict(scope, received=await body_of(receive))
