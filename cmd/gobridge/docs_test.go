@@ -45,6 +45,65 @@ func TestDocumentedOptionsExist(t *testing.T) {
 	}
 }
 
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^##+ (.*)$`)
+	fenced  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	unnamed = regexp.MustCompile(`[^\pL\pN _-]`)
+)
+
+// anchors are what the headings of a page are called in links, as GitHub makes it.
+func anchors(text string) (names []string) {
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+		names = append(names, strings.ReplaceAll(unnamed.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
+}
+
+// TestLinksLead follows each link of a page to a file of ours, and to its heading.
+func TestLinksLead(t *testing.T) {
+	count := 0
+	for page, text := range pages(t, "README.md", "docs/*.md", "docs/decisions/*.md", "examples/*/README.md", "tests/model/README.md") {
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+			file, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(file, ":") {
+				continue
+			}
+			count++
+			to := text
+			if file != "" {
+				path := filepath.Join(filepath.Dir(page), file)
+				if _, err := os.Stat(path); err != nil {
+					t.Errorf("%s: the link %s leads nowhere: %v", page, m[1], err)
+					continue
+				}
+				to = ""
+				if read, err := os.ReadFile(path); err == nil { // which a folder is not
+					to = string(read)
+				}
+			}
+			if anchor != "" && !slices.Contains(anchors(to), anchor) {
+				t.Errorf("%s: the link %s leads to no heading", page, m[1])
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("only %d links were found", count)
+	}
+}
+
+// TestContentsOfRunning wants the list at the beginning of the longest page to be whole.
+func TestContentsOfRunning(t *testing.T) {
+	const page = "../../docs/running.md"
+	text := pages(t, "docs/running.md")[page]
+	contents, _, _ := strings.Cut(text, "\n```sh\n")
+	for _, m := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(text, -1) {
+		if name := anchors(m[0])[0]; !strings.Contains(contents, "](#"+name+")") {
+			t.Errorf("%s does not list %s at its beginning", page, m[1])
+		}
+	}
+}
+
 // TestDecisionsAreListed wants each of them in the index, under its title.
 func TestDecisionsAreListed(t *testing.T) {
 	index := pages(t, "docs/decisions/README.md")["../../docs/decisions/README.md"]
