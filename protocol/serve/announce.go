@@ -30,6 +30,10 @@ func (c *conn) useAnnouncement(b []byte) int {
 		return 0
 	}
 	if !h.Local && !c.countAs(h.Source.Addr()) {
+		if c.channel != nil { // as with turnDown
+			c.close()
+			return len(b)
+		}
 		c.takeWork()
 		c.refuse(tooManyOfOne)
 		return len(b)

@@ -30,13 +30,13 @@ type channel struct {
 const maxSealed = 16 << 10
 
 // receive is as the socket's: it reads what there is, up to len(b) bytes; fewer mean that there
-// is no more, or that k.end is set. 0 without an error is the end of what the client sends.
+// is no more, or that k.end is set, or that it has had its share of the turn (sated). 0 without an error is the end of what the client sends.
 func (k *channel) receive(b []byte) (n int, errno unix.Errno) {
 	if len(k.ahead) > 0 {
 		n = copy(b, k.ahead)
 		k.keepAhead(k.ahead[n:])
 	}
-	k.wire.dry = false
+	k.wire.dry, k.wire.share = false, shareOfTurn
 	for n < len(b) && k.end == nil {
 		m, err := k.tls.Read(b[n:])
 		n += m
@@ -47,11 +47,22 @@ func (k *channel) receive(b []byte) (n int, errno unix.Errno) {
 			return n, 0
 		}
 		k.end = err
+		k.tellOfHarm()
 	}
 	if n > 0 || k.end == io.EOF {
 		return n, 0
 	}
 	return 0, unix.ECONNRESET
+}
+
+// sated says whether the socket may have more than receive was allowed to read.
+func (k *channel) sated() bool { return !k.wire.dry && k.wire.share <= 0 }
+
+// tellOfHarm says in the log that a client is cut off.
+func (k *channel) tellOfHarm() {
+	if r := k.home; k.wire.fault != nil && r.maySay(&r.refused) {
+		r.server.settings.Log.Info().Str("client", k.conn.peer.RemoteAddr).Str("reason", k.wire.fault.Error()).Msg("an encrypted connection was ended")
+	}
 }
 
 // keepAhead keeps what receive is to give first.
@@ -75,7 +86,7 @@ func (c *conn) lookAhead() {
 		return
 	}
 	n, errno := k.receive(c.r.scratch)
-	c.readable = errno != unix.EAGAIN
+	c.readable = errno != unix.EAGAIN || k.sated()
 	if n > 0 {
 		k.keepAhead(c.r.scratch[:n])
 	}
@@ -143,6 +154,9 @@ func (c *conn) receive(b []byte) (int, unix.Errno) {
 	}
 	return receive(c.fd, b)
 }
+
+// sated says whether the last receive could have had more in another turn.
+func (c *conn) sated() bool { return c.channel != nil && c.channel.open && c.channel.sated() }
 
 func (c *conn) put(b []byte) (int, unix.Errno) {
 	if c.channel != nil && c.channel.open {

@@ -34,7 +34,10 @@ func (c *conn) read() {
 			c.r.later(c)
 			return
 		}
-		c.readOnce()
+		if c.readOnce(); c.sated() {
+			c.r.later(c)
+			return
+		}
 	}
 }
 
@@ -50,7 +53,7 @@ func (c *conn) readOnce() {
 	n, errno := c.receive(b)
 	switch {
 	case errno == unix.EAGAIN:
-		c.readable = false
+		c.readable = c.sated()
 	case errno != 0:
 		c.abandon()
 	case n == 0:
@@ -59,7 +62,7 @@ func (c *conn) readOnce() {
 	default:
 		// The socket is empty when it gave less than there was room for, and what comes
 		// later makes a new event; but the end of the stream makes none of its own.
-		if n < len(b) && !c.gone() {
+		if n < len(b) && !c.gone() && !c.sated() {
 			c.readable = false
 		}
 		c.took(b[:n])

@@ -47,7 +47,7 @@ func (c *conn) shakeHands(b []byte) int {
 			return len(b)
 		}
 		if !c.r.server.budget.take(handshakeMemory) {
-			c.insecure("there is no memory for it at the moment")
+			c.unsecured("there is no memory for it at the moment: see --memory-budget")
 			c.abandon()
 			return len(b)
 		}
@@ -165,7 +165,14 @@ func (c *conn) dropChannel() {
 // insecure says in the log that there was no handshake. Who connects and sends nothing may be
 // looking whether somebody listens.
 func (c *conn) insecure(why string) {
-	if r := c.r; c.channel.tls != nil && r.maySay(&r.refused) {
+	if c.channel.tls != nil {
+		c.unsecured(why)
+	}
+}
+
+// unsecured does so whatever has come.
+func (c *conn) unsecured(why string) {
+	if r := c.r; r.maySay(&r.refused) {
 		r.server.settings.Log.Info().Str("client", c.peer.RemoteAddr).Str("reason", why).Msg("a TLS handshake has failed")
 	}
 }

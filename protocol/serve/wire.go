@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -21,6 +22,9 @@ type wire struct {
 	out []byte // is written, and not sent yet
 	dry bool   // the socket has given all that it had
 
+	share int   // bytes that may still be read in this turn
+	fault error // the client does harm, and is cut off
+
 	// During the handshake.
 	mu     sync.Mutex
 	more   sync.Cond // in has grown, or something of what follows was set
@@ -40,6 +44,19 @@ func (againError) Temporary() bool { return true }
 
 var errAgain error = againError{}
 
+// A record costs about a microsecond however little is in it, and several if it is a KeyUpdate (RFC
+// 8446 section 4.6.3), which may ask for one in return. How many come with nothing else between
+// them crypto/tls bounds.
+const (
+	// shareOfTurn is a buffer's bytes in records of usual sizes. Who has sent more for less goes on
+	// in the next turn, as others do.
+	shareOfTurn = bufferSize + 2<<10
+	// mostUnsent is how much may wait for a client that takes nothing: a record, and many KeyUpdates.
+	mostUnsent = 2 * maxSealed
+)
+
+var errUnread = errors.New("it asks for keys to be updated again and again, and does not read that they are")
+
 // Read implements net.Conn.
 func (w *wire) Read(b []byte) (int, error) {
 	if w.fd < 0 {
@@ -48,7 +65,10 @@ func (w *wire) Read(b []byte) (int, error) {
 	if len(w.in) > 0 {
 		return w.take(b), nil
 	}
-	if w.dry {
+	switch {
+	case w.fault != nil:
+		return 0, w.fault
+	case w.dry, w.share <= 0:
 		return 0, errAgain
 	}
 	n, errno := receive(w.fd, b)
@@ -61,6 +81,7 @@ func (w *wire) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	w.dry = n < len(b)
+	w.share -= n
 	return n, nil
 }
 
@@ -104,9 +125,11 @@ func (w *wire) Write(b []byte) (int, error) {
 			return 0, errno
 		}
 	}
-	if n < len(b) {
-		w.out = append(w.out, b[n:]...)
+	if n < len(b) && len(w.out) > mostUnsent {
+		w.fault = errUnread
+		return 0, w.fault
 	}
+	w.out = append(w.out, b[n:]...)
 	return len(b), nil
 }
 
