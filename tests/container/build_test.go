@@ -85,10 +85,12 @@ const testVersion = "9.8.7"
 
 // imageConfig is what an image says of how it is run.
 type imageConfig struct {
-	User, WorkingDir string
-	Env, Cmd         []string
-	ExposedPorts     map[string]struct{}
-	Healthcheck      *healthcheck
+	User, WorkingDir, StopSignal string
+
+	Env, Cmd     []string
+	Labels       map[string]string
+	ExposedPorts map[string]struct{}
+	Healthcheck  *healthcheck
 }
 
 type healthcheck struct {

@@ -3,6 +3,7 @@ package container
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net"
@@ -65,8 +66,13 @@ func testCompose(t *testing.T) {
 	if len(file.Services) != 3 || app.Build == nil || prepare.Image != app.Image {
 		t.Fatalf("the services are %+v", file.Services)
 	}
-	build(t, app.Image, filepath.Join(app.Build.Context, app.Build.Dockerfile), app.Build.Context)
+	build(t, app.Image, filepath.Join(app.Build.Context, app.Build.Dockerfile), used(t, app.Build.Context))
 	config, folder := configOf(t, app.Image), unpack(t, app.Image)
+	for _, path := range leftovers {
+		if _, err := os.Stat(filepath.Join(folder, "app", path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s of the project's folder is in the image: %v", path, err)
+		}
+	}
 	t.Run("the file", func(t *testing.T) { checkCompose(t, file, folder) })
 
 	volumes := map[string]string{}
@@ -91,6 +97,22 @@ func testCompose(t *testing.T) {
 		t.Errorf("of uploads there are left %v, %v", left, err)
 	}
 	r.stop()
+}
+
+// leftovers are in a folder in which the example was run.
+var leftovers = []string{"data/db.sqlite3", ".venv/pyvenv.cfg", "mysite/__pycache__/urls.pyc"}
+
+// used is a copy of a project's folder in which it was run.
+func used(t *testing.T, project string) (folder string) {
+	t.Helper()
+	folder = filepath.Join(t.TempDir(), "project")
+	must(t, os.CopyFS(folder, os.DirFS(project)))
+	for _, path := range leftovers {
+		path = filepath.Join(folder, path)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte("left"), 0o644))
+	}
+	return folder
 }
 
 // container is a service as its image is run, with these volumes.

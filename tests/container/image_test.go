@@ -56,8 +56,11 @@ func testImage(t *testing.T) {
 
 // checkConfig compares with what docs/containers.md promises.
 func checkConfig(t *testing.T, c imageConfig) {
-	if c.User != "10001:10001" || c.WorkingDir != "/app" || strings.Join(c.Cmd, " ") != "gobridge run app:app" {
+	if c.User != "10001:10001" || c.WorkingDir != "/app" || c.StopSignal != "SIGTERM" || strings.Join(c.Cmd, " ") != "gobridge run app:app" {
 		t.Errorf("%+v", c)
+	}
+	if version := c.Labels["org.opencontainers.image.version"]; version != testVersion {
+		t.Errorf("its labels say version %q: %v", version, c.Labels)
 	}
 	for _, variable := range []string{"VIRTUAL_ENV=/venv", "GOBRIDGE_BIND=:8000", "PYTHONUNBUFFERED=1"} {
 		if !slices.Contains(c.Env, variable) {
@@ -74,7 +77,7 @@ func checkConfig(t *testing.T, c imageConfig) {
 }
 
 // ours are the places of what the Dockerfile adds to the Python image.
-var ours = regexp.MustCompile(`^/(usr/local/bin/gobridge$|usr/local/lib/gobridge$|usr/local/lib/gobridge/(gobridge|gobridge-host\.so)$|venv$|venv/|app$|home/gobridge$|home/gobridge/\.|run/gobridge$|etc/(sub[ug]id|passwd|group|shadow|gshadow)-?$)`)
+var ours = regexp.MustCompile(`^/(usr/local/bin/gobridge$|usr/local/lib/gobridge$|usr/local/lib/gobridge/(gobridge|gobridge-host\.so|LICENSE)$|venv$|venv/|app$|home/gobridge$|home/gobridge/\.|run/gobridge$|etc/(sub[ug]id|passwd|group|shadow|gshadow)-?$)`)
 
 // mounted is where building has mounted something: an empty file or folder stays, as of
 // /etc/hosts with any engine.
