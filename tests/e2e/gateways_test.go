@@ -136,6 +136,7 @@ func checkGateway(t *testing.T, dir, way, noted string) {
 		{"no content", "GET", "/none", "", 204, ""},
 		{"without a length", "GET", "/chunks", "", 200, numbersTogether(20000)},
 		{"a long one", "GET", "/counted", "", 200, strings.Repeat("x", 1000000)},
+		{"no early hints", "GET", "/hints", "", 200, "after hints"},
 		{"a file", "GET", "/file", "", 200, string(source)},
 		{"a small body", "POST", "/echo", "abc", 200, "abc"},
 		{"1 MiB up and down", "POST", "/echo", large, 200, large},

@@ -105,6 +105,7 @@ func TestUwsgi(t *testing.T) {
 				{"a body that is kept back", packet(0, "REQUEST_METHOD=POST", "PATH_INFO=/body", "HTTP_CONTENT_LENGTH=3"), "POST", 200, "0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
 				{"a body not read", packet(0, "REQUEST_METHOD=POST", "PATH_INFO=/unread", "CONTENT_LENGTH=900000") + strings.Repeat("x", 900000), "POST", 200, "not read"},
 				{"more than the body", packet(0, "PATH_INFO=/unread", "CONTENT_LENGTH=3") + strings.Repeat("x", 90000), "GET", 200, "not read"},
+				{"no early hints", packet(0, "PATH_INFO=/hints", "SERVER_PROTOCOL=HTTP/1.1"), "GET", 200, "after hints"},
 				{"two lengths", packet(0, "CONTENT_LENGTH=3", "CONTENT_LENGTH=4"), "GET", 400, "CONTENT_LENGTH is there twice, with different values\n"},
 				{"no length", packet(0, "CONTENT_LENGTH=3abc"), "GET", 400, "CONTENT_LENGTH in the uwsgi packet is not a number\n"},
 				{"an empty name", packet(0, "=x"), "GET", 400, "variable 1 of the uwsgi packet has an empty name\n"},

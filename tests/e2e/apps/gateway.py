@@ -67,6 +67,12 @@ def held(environ):
     yield b" last"
 
 
+def hints(environ):
+    """Hint at what a web server would take for the answer."""
+    environ["wsgi.early_hints"]([("Link", "</style.css>; rel=preload")])
+    return [b"after hints"]
+
+
 def go(environ):
     let_go.set()
     return [b"go"]
@@ -74,7 +80,7 @@ def go(environ):
 
 PAGES = {
     "/begun": begun, "/unread": unread, "/body": body, "/early": early, "/endless": endless, "/echo": echo, "/chunks": chunks,
-    "/held": held, "/go": go, "/moved": lambda environ: [b"moved"], "/none": lambda environ: [],
+    "/held": held, "/go": go, "/hints": hints, "/moved": lambda environ: [b"moved"], "/none": lambda environ: [],
     "/counted": lambda environ: [b"x" * 1000000], "/file": lambda environ: environ["wsgi.file_wrapper"](open(__file__, "rb")),
 }
 STATUSES = {"/moved": "303 See Other", "/none": "204 No Content"}
