@@ -148,7 +148,7 @@ func bodies() []testCase {
 }
 
 // sizes are those on both sides of each limit: of nginx's buffers and of --buffer-request, of the
-// pipe, of what nginx takes, of uWSGI's variables.
+// pipe, of what nginx takes, of uWSGI's variables, and of a uwsgi packet.
 func sizes() (all []testCase) {
 	for _, n := range []int{16384, 16385, 65536, 65537, 131073, mebibyte, mebibyte + 1} {
 		all = append(all, send(fmt.Sprintf("body-%d", n), "POST", "/plain", strings.Repeat("b", n)))
@@ -156,9 +156,11 @@ func sizes() (all []testCase) {
 	for _, n := range []int{2000, 5000} {
 		all = append(all, get(fmt.Sprintf("variables-%d", n), "/plain", "X-Long: "+strings.Repeat("v", n)))
 	}
-	long := strings.Repeat("v", 7000)
-	all = append(all, get("variables-28000", "/plain", "X-A: "+long, "X-B: "+long, "X-C: "+long, "X-D: "+long))
-	for _, n := range []int{0, 1, 65537, mebibyte} {
+	for _, n := range []int{28000, 64000, 66000} {
+		long := strings.Repeat("v", n/4)
+		all = append(all, get(fmt.Sprintf("variables-%d", n), "/plain", "X-A: "+long, "X-B: "+long, "X-C: "+long, "X-D: "+long))
+	}
+	for _, n := range []int{0, 1, 65537, 131073, mebibyte} {
 		all = append(all, get(fmt.Sprintf("answer-%d", n), fmt.Sprintf("/size?%d", n)))
 	}
 	return append(all, get("answer-stream", "/stream?50"), get("answer-streamed", "/stream?50").on(streamed),

@@ -6,7 +6,7 @@ const answer = `status|body|called|framing|read|header (?:Content-Type|Content-L
 // differences are all that there are. Where a case is not named a difference shows in all.
 var differences = []*difference{
 	{"uWSGI", "variables of more than 4096 bytes", "502, without `buffer-size`", "up to 64 KiB", "as many as the protocol allows, without a setting",
-		[]sight{{answer, wsgi, []string{"variables-5000", "variables-28000"}, "", ""}}},
+		[]sight{{answer, wsgi, []string{"variables-5000", "variables-28000", "variables-64000"}, "", ""}}},
 	{"uWSGI", "a large body that is not read", "502, most times", "the answer", "bodies are taken in, and what is left is thrown away",
 		[]sight{{answer, wsgi, []string{"unread-large"}, "", ""}}},
 	{"uWSGI", "a body that its client does not finish, with `uwsgi_request_buffering off`", "an exception in the application", "the application is not called", "likewise",
@@ -33,6 +33,8 @@ var differences = []*difference{
 
 	{"uvicorn", "a query with bytes that are not ASCII; no `Host`", "400", "served", "nginx has let it through",
 		[]sight{{answer, fastapi, []string{"query-raw", "http10"}, "", ""}}},
+	{"uvicorn", "a head of more than 64 KiB, which nginx takes only if it is told to", "served", "500, by nginx", "a uwsgi packet holds no more; by `proxy_pass` it is `--limit-request-head`",
+		[]sight{{answer + "|header Connection", fastapi, []string{"variables-66000"}, "", ""}}},
 	{"uvicorn", "a large body that is not read", "502, most times", "the answer", "bodies that nobody reads are thrown away before the connection ends",
 		[]sight{{answer, fastapi, []string{"unread-large"}, "", ""}}},
 	{"uvicorn", "an answer longer than its length says", "cut", "500, as its head has not gone out", "the application's mistake is seen",

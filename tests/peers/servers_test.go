@@ -147,6 +147,7 @@ func config(dir string, sites []*site) string {
 		}
 	}
 	return fmt.Sprintf(nginx.Base+`	client_max_body_size 1m;
+	large_client_header_buffers 4 20k;
 	uwsgi_next_upstream off;
 	proxy_next_upstream off;
 	proxy_http_version 1.1;
@@ -165,7 +166,7 @@ func before(t *testing.T, pairs []pair) (dir string) {
 	for _, p := range pairs {
 		sites = append(sites, p.theirs, p.ours)
 	}
-	nginx.Start(t, dir, account, config(dir, sites), sites[0].name+"-"+streamed, "[error]", "[warn]", "[info]")
+	nginx.Start(t, dir, account, config(dir, sites), sites[0].name+"-"+streamed, "[error]", "[warn]", "[info]", "uwsgi request is too big")
 	return dir
 }
 
