@@ -179,6 +179,9 @@ func checkRequestTLS(t *testing.T, g *gateway, p *pki, large string) {
 		text = append(text, part...)
 	}
 	must(t, os.WriteFile(both, text, 0o600))
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // and nobody accepts
+	must(t, err)
+	defer silent.Close()
 	for _, r := range []requested{
 		{args: known("https:"+https, "/unread"), out: "not read"},
 		{args: known("https://"+https, "/body", "-d", "abc"), out: sumOfABC},
@@ -204,6 +207,7 @@ func checkRequestTLS(t *testing.T, g *gateway, p *pki, large string) {
 		{args: known("https:"+onceInTLS(t, p, "HTTP/1.1 200 OK\r\n\r\nabc", true), "/"), out: "abc"},
 		{args: known("https:"+onceInTLS(t, p, "HTTP/1.1 200 OK\r\n\r\nabc", false), "/"), code: 7, out: "abc", log: []string{"the answer may be cut: the connection has ended without TLS's close_notify"}},
 		{args: known("https:"+onceInTLS(t, p, "", true), "/"), code: 7, log: []string{"closed without an answer: does the port speak HTTP?", "asked as suwsgi:127.0.0.1:"}},
+		{args: args("https:"+silent.Addr().String(), "/", "-m", "0.3"), code: 9, log: []string{"has not come to an end with its TLS handshake within --timeout 300ms"}},
 		{args: args("https:"+once(t, ""), "/", "-k"), code: 7, log: []string{"closed amid the TLS handshake: does the port speak TLS?"}},
 	} {
 		r.check(t)
