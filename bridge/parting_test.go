@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,27 @@ func TestEndStreams(t *testing.T) {
 	run.finish(pyhost.OutcomeFinished)
 	stream.x.Leave()
 	events.finish(pyhost.OutcomeAborted)
+	b.ports[0].Turn()
+	expectIdle(t, b)
+}
+
+// The application can be told of the end before it has accepted a WebSocket.
+func TestEndBeforeAccept(t *testing.T) {
+	b, w := newTestBridge(t, config(1, 1))
+	b.style.asgi.Store(true)
+	c, ok := handshake(b.ports[0])
+	run := w[0].claim()
+	if !ok || run == nil {
+		t.Fatal("the handshake was not given to the worker")
+	}
+	run.read(int(binary.LittleEndian.Uint32(run.read(pyhost.RequestHeadSize))) - pyhost.RequestHeadSize)
+	c.x.WriteClose(1012, []byte("restart"))
+	c.x.WriteClose(1000, nil)
+	c.x.Leave()
+	if got := strings.Join(records(t, run.read(1<<20)), " "); got != "close 1012 restart" {
+		t.Errorf("the application is told %q", got)
+	}
+	run.finish(pyhost.OutcomeFinished)
 	b.ports[0].Turn()
 	expectIdle(t, b)
 }

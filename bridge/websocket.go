@@ -154,10 +154,11 @@ func (x *Exchange) WriteMessage(kind MessageKind, b []byte, last bool) {
 	}
 }
 
-// WriteClose tells the application, once, why the WebSocket ends: behind all messages.
+// WriteClose tells the application, once, why the WebSocket ends: behind all messages, or before it has
+// accepted the handshake. That one need not have room for it in its pipe, and learns by Leave then.
 func (x *Exchange) WriteClose(code int, reason []byte) {
 	s := &x.socket
-	if !s.open || s.said || x.run == nil || x.fail != Waiting || x.done {
+	if !s.asked || s.said || x.run == nil || x.fail != Waiting || x.done || !s.open && !x.closeFits() {
 		return
 	}
 	s.said = true
@@ -165,6 +166,13 @@ func (x *Exchange) WriteClose(code int, reason []byte) {
 	binary.LittleEndian.PutUint16(raw[:], uint16(code))
 	n := copy(raw[pyhost.CloseSize:], reason)
 	x.writeRecord(pyhost.RecordClose, raw[:pyhost.CloseSize+n])
+}
+
+// closeFits says whether the head of a handshake has left room for a CLOSE record.
+func (x *Exchange) closeFits() bool {
+	p := &x.run.shared().Request
+	used := uint32(atomic.LoadUint64(&p.Written)) - atomic.LoadUint32(&p.Read)
+	return len(x.head) == 0 && uint64(used)+closeRoom <= uint64(x.run.gen.seg.pipe)
 }
 
 // writeRecord puts a record that has room into the request pipe, and returns where it ends.

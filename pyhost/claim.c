@@ -277,6 +277,16 @@ enum gb_wait gb_records_watch(struct gb_claim *c)
     return watch_request(c, look_records);
 }
 
+static bool look_handshake(struct gb_claim *c, enum gb_wait *found)
+{
+    return look_records(c, found) || (atomic_load(&stream_of(c)->front) & GB_LEFT);
+}
+
+enum gb_wait gb_handshake_watch(struct gb_claim *c)
+{
+    return watch_request(c, look_handshake);
+}
+
 static bool look_client(struct gb_claim *c, enum gb_wait *found)
 {
     *found = GB_GONE;

@@ -113,6 +113,10 @@ enum gb_wait gb_response_watch(struct gb_claim *c);
 // the pipe is empty and the client gone, or GB_LATER.
 enum gb_wait gb_records_watch(struct gb_claim *c);
 
+// And before it is accepted, when there is none but a CLOSE: GB_GONE also if the client sends
+// nothing more.
+enum gb_wait gb_handshake_watch(struct gb_claim *c);
+
 // The front holds one descriptor for a stream at a time: GB_READY when it has taken the one
 // before, if there was one, so that the next may be sent; else GB_LATER or GB_GONE.
 enum gb_wait gb_file_watch(struct gb_claim *c);

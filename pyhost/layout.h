@@ -241,7 +241,8 @@ enum {
                          // may be several; the next one's descriptor is sent when this record was read
     GB_RECORD_HINTS = 4, // as HEAD, with the status 103 and no reason: early hints (RFC 8297); before HEAD, any number
     // A WebSocket's. ACCEPT stands in the response pipe where HEAD would; behind it both pipes carry
-    // messages, in records of these kinds, until a CLOSE of either side. HEAD refuses the handshake.
+    // messages, in records of these kinds, until a CLOSE of either side. HEAD refuses the handshake. A CLOSE may come
+    // without ACCEPT, from the front, when the server ends before the application has decided.
     GB_RECORD_ACCEPT = 5, // as HEAD, with the status 101 and no reason; its lines are the application's
     GB_RECORD_TEXT = 6,   // UTF-8, checked by who wrote it; may be cut between any two bytes (GB_RECORD_MORE)
     GB_RECORD_BINARY = 7,

@@ -169,9 +169,9 @@ static enum gb_came look(struct gb_call *c)
         enum gb_came came = gb_incoming_look(&c->websocket->incoming, claim);
         if (came != GB_CAME_NOTHING)
             return came;
-        // Before it is accepted there are no records, and a client that has closed its half cannot go on.
+        // Before it is accepted a client that has closed its half cannot go on.
         bool open = c->websocket->state != GB_WEBSOCKET_NEW;
-        switch (open ? gb_records_watch(claim) : gb_client_watch(claim)) {
+        switch (open ? gb_records_watch(claim) : gb_handshake_watch(claim)) {
         case GB_LATER:
             return GB_CAME_NOTHING;
         case GB_GONE:

@@ -331,13 +331,15 @@ func (c *conn) part() {
 }
 
 // drain is told when the server will answer what was begun, and nothing more. A WebSocket is no
-// request that will be answered: its client had better connect elsewhere now.
+// request that will be answered, accepted or not: its client had better connect elsewhere now.
 func (c *conn) drain() {
 	switch c.phase {
 	case idle, announcing, securing:
 		c.setRead(c.idleDeadline())
 	case talking:
 		c.part()
+	case serving:
+		c.turnAway()
 	}
 }
 
@@ -348,6 +350,8 @@ func (c *conn) EndStream() (cut string) {
 	switch {
 	case c.phase == talking:
 		c.converse() // it is recalled, or the server drains
+	case c.phase == serving && w.socket != nil && !w.headSent:
+		c.turnAway()
 	case c.phase == serving && w.begun && w.headSent && !w.over && w.framing > http1.Counted && w.x.Running():
 		if cut = c.Describe(); c.r.draining {
 			c.r.server.cut.Add(1) // before the connection is gone, for which Drain waits

@@ -23,6 +23,7 @@ var (
 	workerLost     = &refusal{status: 502, text: "The application's process ended before it had answered."}
 	overrun        = &refusal{status: 504, text: "The application did not answer in time."}
 	tooManyOfOne   = &refusal{status: 503, text: "Your address has as many connections as it may have here.", close: true, retry: true}
+	restarting     = &refusal{status: 503, text: "The server is about to restart. Please try again.", retry: true}
 	socketsFull    = &refusal{status: 503, text: "The server has as many WebSockets or requests as it takes at once. Please try again.", retry: true}
 	crowded        = &refusal{status: 503, text: "The server has as many requests as it takes at once. Please try again.", retry: true}
 	memoryShort    = &refusal{status: 503, text: "The server has no memory for the request at the moment. Please try again.", close: true, retry: true}

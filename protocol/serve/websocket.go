@@ -62,6 +62,10 @@ func (w *work) tooMany() *refusal {
 // shake holds a handshake against the rules. It reports false when the request was declined.
 func (c *conn) shake(q *bridge.Request) bool {
 	s := &c.r.server.settings
+	if c.r.draining {
+		c.decline(restarting)
+		return false
+	}
 	h, err := websocket.Check(q, s.WebSocketDeflate)
 	if err != nil {
 		c.tellOfRefusal(err)
@@ -94,6 +98,17 @@ func (c *conn) accept(h *bridge.ResponseHead) bool {
 	k.pingAt, k.active = r.after(s.PingTime), r.now
 	c.spoke()
 	return true // converse, which is next, looks whether it is to end at once
+}
+
+// turnAway answers a handshake that the application has neither accepted nor refused yet, because the
+// server or its worker is about to end: what comes of it would end at once, and nobody knows when it comes.
+func (c *conn) turnAway() {
+	w := c.work
+	if w.socket == nil || !w.begun || w.headSent || w.x.Head() != nil {
+		return
+	}
+	c.tell(websocket.Restart, nil)
+	c.refuse(restarting)
 }
 
 // releaseParsers gives back what only requests need: an open WebSocket is to cost little. Between

@@ -491,7 +491,7 @@ func TestWebSocketsAreToldOfRestarts(t *testing.T) {
 	c.wantEnd()
 	wantEnd(t, ends, 1012, "")
 
-	// At the server's end they need not wait for what it finishes, nor does one that is accepted then.
+	// At the server's end they need not wait for what it finishes.
 	c, late := s.dial(t), s.dial(t)
 	c.open(handshake)
 	late.send(getHello)
@@ -499,15 +499,61 @@ func TestWebSocketsAreToldOfRestarts(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- s.Drain(context.Background()) }()
 	c.hears(0x88, closing(1012, ""))
-	late.open(handshake)
-	for _, c := range []*client{late, c} {
-		if c == late {
-			c.hears(0x88, closing(1012, ""))
-		}
-		c.send(frame(0x88, closing(1012, "")))
-		c.wantEnd()
-		wantEnd(t, ends, 1012, "")
+	late.send(handshake)
+	late.wantTurnedAway(true)
+	c.send(frame(0x88, closing(1012, "")))
+	c.wantEnd()
+	wantEnd(t, ends, 1012, "")
+	if err := <-drained; err != nil {
+		t.Error(err)
 	}
+}
+
+// wantTurnedAway wants a handshake to be answered because the server, or its worker, is about to end.
+func (c *client) wantTurnedAway(ends bool) {
+	c.t.Helper()
+	r := c.want("GET", 503, "The server is about to restart. Please try again.\n")
+	if r.Header.Get("Retry-After") == "" || r.Close != ends {
+		c.t.Errorf("the answer has %v", r.Header)
+	}
+	if ends {
+		c.wantEnd()
+	}
+}
+
+// A handshake that the application has not decided about holds up nobody's end, and it is told; one
+// that it has begun to refuse is answered.
+func TestUndecidedHandshakesAtTheEnd(t *testing.T) {
+	ends, apps, told := make(chan fakeMessage, 2), make(chan *call, 3), make(chan struct{})
+	s := start(t, 1, func(c *call) {
+		if apps <- c; c.target == "/denied" {
+			c.start(418, 2)
+			<-told
+			io.WriteString(c, "no")
+			return
+		}
+		ends <- c.receive()
+	})
+	undecided, denied := s.dial(t), s.dial(t)
+	undecided.send(handshake)
+	x := <-apps
+	x.mu.Lock()
+	x.socket.recalled = true
+	s.ports[0].post(func() { x.client.EndStream() })
+	x.mu.Unlock()
+	undecided.wantTurnedAway(false)
+	wantEnd(t, ends, 1012, "")
+
+	undecided.send(handshake)
+	<-apps
+	denied.send(strings.Replace(handshake, "/chat", "/denied", 1))
+	<-apps
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	undecided.wantTurnedAway(true)
+	wantEnd(t, ends, 1012, "")
+	close(told)
+	denied.want("GET", 418, "no")
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+import sys
 
 PAGES = {}
 
@@ -70,7 +71,9 @@ async def scope(s):
 async def delays(s):
     """It waits for more before it accepts."""
     await s.receive()
-    await s.receive()
+    event = await s.receive()
+    if event["code"] == 1012:  # nobody can ask for notes any more
+        print("undecided, and told 1012", file=sys.stderr, flush=True)
 
 
 @page
