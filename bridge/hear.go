@@ -121,6 +121,8 @@ func (g *generation) hear(s *slot, w *worker, fd int) error {
 			break
 		}
 		g.open(s, w)
+	case pyhost.MsgLeaving:
+		g.letLeave(s, w, int(m.A))
 	case pyhost.MsgFailed:
 		w.failure = &StartError{Text: string(m.Payload), Code: int(m.B)}
 	default:

@@ -36,6 +36,7 @@ type worker struct {
 	leaves     bool    // another one has its place: it is to finish and to go
 	overstayed bool    // it was killed because that took too long
 	recalled   bool    // what goes on without an end in it was told to end
+	stopped    bool    // the application has stopped its event loop: it goes by itself
 
 	expired  bool   // it was killed because of a request's time limit
 	disowned string // what it had done when it was killed for having no socket any more

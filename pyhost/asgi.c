@@ -9,6 +9,7 @@
 #include "application.h"
 #include "call.h"
 #include "drain.h"
+#include "leave.h"
 #include "loop.h"
 #include "scope.h"
 #include "seats.h"
@@ -21,7 +22,11 @@ static struct {
     PyObject *serve;   // of the main loop: runs it to its end
     unsigned count;    // loops
     pthread_t *thread; // of those but the main one
-} asgi;
+
+    pthread_mutex_t lock; // for what follows
+    pthread_cond_t more;
+    unsigned running; // of the others
+} asgi = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
 static void own(PyObject **object)
 {
@@ -65,27 +70,44 @@ static const char *take_started(struct gb_loop *l, PyObject *started, PyObject *
     return l->scope != NULL ? name : NULL;
 }
 
-// Serves with this thread's loop until it is stopped. False with the exception set.
-static bool serve_with(const struct gb_loop *l, PyObject *serve)
+// Ends the process because of the exception that is set, in this thread's loop.
+_Noreturn static void fail(int exit_code, unsigned number, const char *what)
 {
-    PyObject *bell = gb_loop_bell(), *left = gb_loop_left(), *served = NULL;
-    if (bell != NULL && left != NULL)
-        served = gb_py.PyObject_CallFunction(serve, "iOO", gb_loop_descriptor(l), bell, left);
-    gb_py.Py_DecRef(served);
-    gb_py.Py_DecRef(left);
+    PyObject *exception = gb_python_take_exception(), *text = NULL;
+    if (exception != NULL)
+        text = gb_python_help("loop_failed", "IIsO", number, asgi.count, what, exception);
+    const char *why = text != NULL ? gb_py.PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+    gb_leave_flush();
+    gb_worker_fail(exit_code, why != NULL ? why : what);
+}
+
+static PyObject *on_running(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    pthread_mutex_lock(&asgi.lock);
+    asgi.running++;
+    pthread_cond_signal(&asgi.more);
+    pthread_mutex_unlock(&asgi.lock);
+    return gb_none();
+}
+
+// Serves with this thread's loop until the worker has drained. A loop that cannot go on ends the process.
+static void serve_with(const struct gb_loop *l, PyObject *serve, unsigned number)
+{
+    static PyMethodDef method = {"running", on_running, METH_NOARGS, NULL};
+    PyObject *bell = gb_loop_bell(), *stopped = gb_loop_stopped(), *served = NULL;
+    PyObject *running = gb_py.PyCFunction_NewEx(&method, NULL, NULL);
+    if (bell != NULL && stopped != NULL && running != NULL)
+        served = gb_py.PyObject_CallFunction(serve, "iOOO", gb_loop_descriptor(l), bell, stopped, running);
+    gb_py.Py_DecRef(running);
+    gb_py.Py_DecRef(stopped);
     gb_py.Py_DecRef(bell);
-    return served != NULL;
+    if (served == NULL)
+        fail(GB_EXIT_HOST, number, "has failed");
+    gb_py.Py_DecRef(served);
 }
 
 // ---- The other loops, each in a thread of its own.
-
-_Noreturn static void fail(const char *what)
-{
-    PyObject *exception = gb_python_take_exception();
-    if (exception != NULL)
-        gb_python_help("report", "sO", "", exception);
-    gb_worker_fail(GB_EXIT_HOST, what);
-}
 
 // It stays as long as the process, because what refers to it may.
 static struct gb_loop *new_loop(struct gb_seat *seat)
@@ -101,11 +123,11 @@ static struct gb_loop *new_loop(struct gb_seat *seat)
 static void join(struct gb_seat *seat)
 {
     struct gb_loop *l = new_loop(seat);
+    unsigned number = gb_seat_number(seat) + 1;
     PyObject *serve, *started = gb_python_help("asgi_join", NULL);
     if (started == NULL || take_started(l, started, &serve) == NULL || !gb_loop_open(l, asgi.segment))
-        fail("an event loop could not be started");
-    if (!serve_with(l, serve))
-        fail("an event loop has failed");
+        fail(GB_EXIT_IMPORT, number, "could not be started");
+    serve_with(l, serve, number);
     gb_py.Py_DecRef(serve);
     gb_py.Py_DecRef(started);
 }
@@ -123,10 +145,8 @@ static void *thread_main(void *seat)
     return NULL;
 }
 
-static bool start_others(void)
+static bool start_threads(void)
 {
-    if (asgi.count == 1)
-        return true;
     asgi.thread = calloc(asgi.count, sizeof *asgi.thread);
     for (unsigned i = 1; asgi.thread != NULL && i < asgi.count; i++)
         if (!gb_thread_start(&asgi.thread[i], thread_main, gb_seat_at(i)))
@@ -134,7 +154,30 @@ static bool start_others(void)
     return asgi.thread != NULL;
 }
 
-// They have ended, or were told to when the application has stopped the main loop.
+static void await_others(void)
+{
+    void *state = gb_py.PyEval_SaveThread();
+    pthread_mutex_lock(&asgi.lock);
+    while (asgi.running + 1 < asgi.count)
+        pthread_cond_wait(&asgi.more, &asgi.lock);
+    pthread_mutex_unlock(&asgi.lock);
+    gb_py.PyEval_RestoreThread(state);
+}
+
+const char *gb_asgi_start_others(void)
+{
+    const char *wrong = gb_drain_prepare();
+    if (wrong != NULL)
+        return wrong;
+    gb_signals_hold_new(); // the application's start may have set handlers
+    if (asgi.count == 1)
+        return NULL;
+    if (!start_threads())
+        return "the threads of the event loops cannot be started";
+    await_others();
+    return NULL;
+}
+
 static void join_others(void)
 {
     if (asgi.count == 1)
@@ -191,18 +234,8 @@ const char *gb_asgi_start(struct gb_segment *s, unsigned threads, unsigned *loop
     return name; // it lives as long as the tuple, which is never given up
 }
 
-const char *gb_asgi_run(void)
+void gb_asgi_run(void)
 {
-    const char *wrong = gb_drain_prepare();
-    if (wrong != NULL)
-        return wrong;
-    gb_signals_hold_new(); // the application's start may have set handlers
-    if (!start_others())
-        return "the threads of the event loops cannot be started";
-    if (!serve_with(&asgi.main, asgi.serve)) {
-        gb_application_raised("the event loop has failed");
-        return "the event loop has failed";
-    }
+    serve_with(&asgi.main, asgi.serve, 1);
     join_others();
-    return NULL;
 }

@@ -16,8 +16,11 @@ int gb_asgi_prepare(const struct gb_worker_settings *s, const struct gb_applicat
 // them where threads run Python at once, else one.
 const char *gb_asgi_start(struct gb_segment *s, unsigned threads, unsigned *loops);
 
-// Starts the other loops, and serves until the worker drains and the application has shut down.
-// The GIL is held. NULL, or what was wrong before the first request was taken.
-const char *gb_asgi_run(void);
+// Starts the other loops, and returns when all of them run. The GIL is held; it is released
+// meanwhile. NULL, or what is wrong; a loop that does not start ends the process.
+const char *gb_asgi_start_others(void);
+
+// Serves until the worker drains and the application has shut down. The GIL is held.
+void gb_asgi_run(void);
 
 #endif

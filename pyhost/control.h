@@ -53,10 +53,12 @@ enum {
     GB_MSG_HELLO = 17, // a: pid; descriptors: a pidfd of the process; before anything else
     // worker to front
     GB_MSG_READY = 18, // a: GB_INTERFACE_*: the form of the heads it wants; b: its event loops, 0 for WSGI; payload:
-                       // their name, empty for WSGI. The application is imported, its lifespan has started; requests
-                       // may come
+                       // their name, empty for WSGI. The application is imported, its lifespan has started, all loops
+                       // run; requests may come
     GB_MSG_FILE = 24,  // a: stream, b: its word, RUNNING; descriptors: a regular file, for the next GB_RECORD_FILE of
                        // this response, which is written after this was sent. The front holds one at a time
+    GB_MSG_LEAVING = 25, // a: number of the event loop, from 1: the application has stopped it. The worker drains by itself,
+                         // as after DRAIN, and another one is to take its place
     GB_MSG_STACKED = 22, // a: 1 if the stacks are written, else 0; payload: why not
     // anyone to front
     GB_MSG_FAILED = 19, // a: incarnation (0: the zygote itself), b: exit code to use; payload: what and why, with traceback

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "control.h"
 #include "news.h"
 #include "python_api.h"
 #include "signals.h"
@@ -15,6 +16,7 @@
 
 static struct {
     atomic_bool begun;
+    atomic_bool told; // of the end
     atomic_bool prepared;
     pthread_t main;
     bool called;        // the main thread's
@@ -31,6 +33,15 @@ void gb_drain_begin(const struct gb_segment *s)
 bool gb_draining(void)
 {
     return atomic_load(&drain.begun);
+}
+
+void gb_drain_ask(const struct gb_segment *s, unsigned loop)
+{
+    struct gb_message leaving = {.kind = GB_MSG_LEAVING, .a = loop};
+    if (atomic_load(&drain.told) || atomic_load(&drain.begun))
+        return;
+    gb_send(s->control, &leaving, NULL, -1);
+    gb_drain_begin(s);
 }
 
 // The four wait while it runs: some handlers set the default and send the signal anew,
@@ -83,6 +94,7 @@ const char *gb_drain_prepare(void)
 
 void gb_drain_tell(void)
 {
+    atomic_store(&drain.told, true);
     if (atomic_load(&drain.prepared) && gb_signals_has_own_term())
         pthread_kill(drain.main, GB_DRAIN_SIGNAL);
 }

@@ -18,6 +18,11 @@ void gb_drain_begin(const struct gb_segment *s);
 // Was that so?
 bool gb_draining(void);
 
+// The application has stopped an event loop, of this number from 1: tells the front, and begins the
+// drain. Nothing, if the front has told of the end already: the application may have stopped it because
+// of that. Any thread, without the GIL.
+void gb_drain_ask(const struct gb_segment *s, unsigned loop);
+
 // From here on the handler can be called. In the main thread, with the GIL held. NULL,
 // or what is wrong.
 const char *gb_drain_prepare(void);

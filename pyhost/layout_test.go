@@ -52,7 +52,7 @@ var constants = map[string]uint64{
 	"GB_RECORD_CLOSE": RecordClose, "GB_RECORD_TRAILERS": RecordTrailers, "GB_RECORD_MORE": RecordMore, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,
 	"GB_MSG_BOOT": MsgBoot, "GB_MSG_SPAWN": MsgSpawn, "GB_MSG_SETUP": MsgSetup, "GB_MSG_DRAIN": MsgDrain, "GB_MSG_STOPPING": MsgStopping,
 	"GB_MSG_BOOTED": MsgBooted, "GB_MSG_HELLO": MsgHello, "GB_MSG_READY": MsgReady, "GB_MSG_FAILED": MsgFailed,
-	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile,
+	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile, "GB_MSG_LEAVING": MsgLeaving,
 	"GB_MSG_STACKS": MsgStacks, "GB_MSG_BODY": MsgBody, "GB_MSG_STACKED": MsgStacked,
 	"GB_MAX_MESSAGE": MaxMessage, "GB_MAX_DESCRIPTORS": MaxDescriptors,
 }

@@ -363,22 +363,20 @@ PyObject *gb_loop_bell(void)
     return gb_py.PyCFunction_NewEx(&method, NULL, NULL);
 }
 
-// The loop does not run any more. Where nobody was told to end, because the application has
-// stopped it, the worker ends.
-static PyObject *on_left(PyObject *self, PyObject *unused)
+static PyObject *on_stopped(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
-    if (here->seat != NULL) {
-        if (!gb_draining())
-            gb_seats_close();
+    bool over = is_drained(here);
+    if (!over)
+        gb_drain_ask(here->segment, here->seat != NULL ? gb_seat_number(here->seat) + 1 : 1);
+    else if (here->seat != NULL)
         gb_seat_leave(here->seat);
-    }
-    return gb_none();
+    return gb_py.PyBool_FromLong(over);
 }
 
-PyObject *gb_loop_left(void)
+PyObject *gb_loop_stopped(void)
 {
-    static PyMethodDef method = {"left", on_left, METH_NOARGS, NULL};
+    static PyMethodDef method = {"stopped", on_stopped, METH_NOARGS, NULL};
     return gb_py.PyCFunction_NewEx(&method, NULL, NULL);
 }
 

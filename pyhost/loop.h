@@ -52,8 +52,10 @@ bool gb_loop_open(struct gb_loop *l, struct gb_segment *s);
 int gb_loop_descriptor(const struct gb_loop *l);
 PyObject *gb_loop_bell(void);
 
-// What it is to call when it runs no more, before its tasks end: a new reference.
-PyObject *gb_loop_left(void);
+// What it is to call when it was stopped: a new reference. It says whether that was for good: a
+// loop that the application has stopped is to run on until the worker has drained, because
+// requests have their tasks in it.
+PyObject *gb_loop_stopped(void);
 
 // This thread's loop, or NULL.
 struct gb_loop *gb_loop_here(void);

@@ -27,6 +27,7 @@ const (
 	MsgSpawned  = 20
 	MsgImported = 21
 	MsgFile     = 24
+	MsgLeaving  = 25
 	MsgStacked  = 22
 )
 

@@ -30,7 +30,6 @@ static struct {
     _Atomic uint16_t *owner; // by stream: the number of the seat that had it last
     atomic_uint ended;       // threads
     atomic_bool told;        // everyone, of the drain
-    atomic_bool closed;      // no more hints are taken
 
     pthread_mutex_t lock;            // for what follows, the inbox and the worker's sleep
     struct gb_seat *_Atomic watcher; // whom the doorbell wakes; read without the lock
@@ -182,8 +181,7 @@ static void wake_locked(void)
 
 static bool is_waiting(void)
 {
-    bool hints = !atomic_load(&seats.closed) && gb_inbox_waiting(seats.segment);
-    return hints || gb_news_waiting(seats.segment);
+    return gb_inbox_waiting(seats.segment) || gb_news_waiting(seats.segment);
 }
 
 // Somebody goes to work: another one that rests is to hear of what comes, and of what has come.
@@ -214,8 +212,6 @@ void gb_seat_wake(struct gb_seat *seat)
 
 enum gb_taken gb_seat_take(const struct gb_seat *seat, struct gb_hint *hint)
 {
-    if (atomic_load(&seats.closed))
-        return GB_INBOX_EMPTY;
     pthread_mutex_lock(&seats.lock);
     enum gb_taken taken = seat->gone ? GB_INBOX_EMPTY : gb_inbox_take(seats.segment, hint);
     if (taken == GB_INBOX_HINT)
@@ -316,13 +312,6 @@ void gb_seat_end(struct gb_seat *seat)
     gb_seat_leave(seat);
     atomic_fetch_add(&seats.ended, 1);
     gb_seat_ring(&seats.all[0]);
-}
-
-void gb_seats_close(void)
-{
-    atomic_store(&seats.closed, true);
-    if (!gb_draining())
-        gb_drain_begin(seats.segment);
 }
 
 bool gb_seats_ended(void)

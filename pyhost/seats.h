@@ -62,11 +62,6 @@ void gb_seat_leave(struct gb_seat *seat);
 void gb_seat_end(struct gb_seat *seat);
 bool gb_seats_ended(void);
 
-// A loop was stopped by the application: the worker drains, though the front has not told it to,
-// and takes nothing any more; what lies in the inbox is another worker's, when this one is dead.
-// Any thread.
-void gb_seats_close(void);
-
 // Has a loop look; any thread.
 void gb_seat_ring(struct gb_seat *seat);
 

@@ -298,9 +298,12 @@ void gb_worker_import(const struct gb_packet *settings)
 // The name of the loops, and their number; WSGI has none.
 static const char *start_loops(unsigned *loops)
 {
-    const char *name = is_asgi() ? gb_asgi_start(&worker.segment, worker.settings.threads, loops) : "";
+    if (!is_asgi())
+        return "";
+    const char *name = gb_asgi_start(&worker.segment, worker.settings.threads, loops);
     if (name == NULL)
         fail_to_start();
+    fail_if(gb_asgi_start_others());
     return name;
 }
 
@@ -312,7 +315,10 @@ _Noreturn static void serve(void)
         .kind = GB_MSG_READY, .a = worker.application.interface, .b = loops, .size = (uint32_t)strlen(name)};
     if (!gb_send(worker.control, &ready, name, -1))
         _exit(0);
-    fail_if(is_asgi() ? gb_asgi_run() : gb_crew_run(&worker.segment, worker.settings.threads));
+    if (is_asgi())
+        gb_asgi_run();
+    else
+        fail_if(gb_crew_run(&worker.segment, worker.settings.threads));
     gb_leave();
 }
 

@@ -99,6 +99,11 @@ def import_uvloop(kind):
         return None
 
 
+# Exceptions in a row with which a loop has ended without having called anything. The next ones would be the same: its
+# selector is broken.
+MOST_VAIN = 10
+
+
 class Runner:
     """One of a worker's loops, from its start to its end."""
 
@@ -109,6 +114,7 @@ class Runner:
         self.state = {}
         self.lifespan = None if lifespan == "off" else Lifespan(self, lifespan == "on")
         self.loop = None
+        self.vain = 0  # exceptions that came through it since it has called something
 
     def beside(self):
         """One for another loop of the same worker, whose lifespan is this one's."""
@@ -124,24 +130,38 @@ class Runner:
             self.loop.run_until_complete(self.lifespan.startup())
         return name
 
-    def serve(self, bell_fd, bell, left):
-        """Run until the loop is stopped, and end it in order."""
+    def serve(self, bell_fd, bell, stopped, running):
+        """Run until the worker has drained, and end the loop in order."""
         self.loop.add_reader(bell_fd, bell)
-        self.loop.call_soon(bell)  # what came before; tasks begin eagerly only while the loop runs
-        while self.run_on():
-            self.loop.call_soon(bell)  # it may have been stopped in that very round, which the loop does not remember
+        self.loop.call_soon(running)
+        while True:
+            # What came before; tasks begin eagerly only while the loop runs. And it may have been told to end in the
+            # very round that an exception has ended, or the application has: the loop does not remember.
+            self.loop.call_soon(bell)
+            if self.run_on() and stopped():
+                break
         self.loop.remove_reader(bell_fd)
-        left()  # nobody looks here any more, while finish may take its time
         self.finish()
 
     def run_on(self):
-        """Run the loop. True: it was not stopped, but an exception of a task came through."""
+        """Run the loop until it is stopped. False: an exception of a task, or a signal's handler, came through."""
+        self.loop.call_soon(self.note_round)
         try:
             self.loop.run_forever()
-            return False
-        except BaseException as error:  # pylint: disable=broad-except
-            report(f"gobridge[{os.getpid()}]: a task of the application wants the process to end; it goes on\n", error)
             return True
+        except BaseException as error:  # pylint: disable=broad-except
+            self.vain += 1
+            if self.vain == MOST_VAIN:
+                raise
+            if self.vain == 1:
+                wants = isinstance(error, (SystemExit, KeyboardInterrupt))
+                what = "a task of the application wants the process to end" if wants else "an exception came through the event loop"
+                report(f"gobridge[{os.getpid()}]: {what}; it goes on\n", error)
+            return False
+
+    def note_round(self):
+        """The loop does call what is due."""
+        self.vain = 0
 
     def finish(self):
         """The application's shutdown, and then all that asyncio.run does at its end."""
@@ -331,6 +351,12 @@ def asgi_join():
     other = runner.beside()
     name = other.start()
     return described(other, name, functools.partial(context.copy().run, other.serve))
+
+
+def loop_failed(number, count, what, error):
+    """What the front is told of a loop that cannot go on."""
+    which = f"event loop {number} of {count}" if count > 1 else "the event loop"
+    return sayable(f"{which} {what}:\n{text_of(error)}")
 
 
 def described(one, name, serve):

@@ -48,27 +48,52 @@ func socketRestart(t *testing.T, a *asgi) {
 	control := filepath.Join(t.TempDir(), "control")
 	own := a.own(t, "--graceful-timeout", "3s", "--control", control)
 	s, got := shake(t, own, "/echo?"+unique())
+	undecided := undecidedSocket(t, own)
 	if _, err := own.Reload(control); err != nil || got.status != 101 {
 		t.Fatal(got, err)
 	}
 	s.frame(t, sockets.Fin|sockets.Text, "still there")
 	s.want(t, sockets.Text, "still there")
+	undecided.wantTurnedAway(t, own)
 	s.wantClose(t, 1012, "*")
 	if err := own.Stop(); err != nil || strings.Contains(own.Log(), "killed") {
 		t.Errorf("%v: %s", err, own.Log())
 	}
 	patient := a.own(t, "--graceful-timeout", "off")
-	told := streaming(t, patient, "/told")
+	told, undecided := streaming(t, patient, "/told"), undecidedSocket(t, patient)
 	if s, got = shake(t, patient, "/echo?"+unique()); got.status != 101 {
 		t.Fatal(got)
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- patient.Stop() }()
+	undecided.wantTurnedAway(t, patient)
 	s.wantClose(t, 1012, "*")
 	if text, err := told.chunk(); err != nil || text != "told" {
 		t.Errorf("who waits for SIGTERM has sent %q, %v", text, err)
 	}
 	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// undecidedSocket asks for a WebSocket that the application neither accepts nor refuses.
+func undecidedSocket(t *testing.T, s *server.Server) *client {
+	t.Helper()
+	c, name := dial(t, s), unique()
+	c.send(t, "GET /delays?%s HTTP/1.1\r\nHost: x\r\n%s\r\n", name, sockets.Fields)
+	if err := server.Await(func() bool { return strings.Contains(askServer(t, s, "GET", "/notes?"+name, "").body, "connect") }); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// wantTurnedAway: its client need not wait, and neither need the server's end.
+func (c *client) wantTurnedAway(t *testing.T, s *server.Server) {
+	t.Helper()
+	if got := c.receive(t, "GET"); got.status != 503 || got.get("Retry-After") == "" || got.cut != nil {
+		t.Errorf("an undecided handshake is answered by %v", got)
+	}
+	if _, err := s.AwaitLog(`undecided, and told 1012`); err != nil {
 		t.Error(err)
 	}
 }
@@ -108,6 +133,36 @@ func endlessEnds(t *testing.T, a *asgi) {
 	}
 	if code := own.Wait(); code != 6 || strings.Contains(own.Log(), "killed") || strings.Contains(own.Log(), "Traceback") {
 		t.Errorf("exit code %d: %s", code, own.Log())
+	}
+}
+
+// stoppedLoops: a loop that stops by itself ends its worker, and hangs nobody.
+func stoppedLoops(t *testing.T, a *asgi) {
+	if !a.all {
+		return
+	}
+	own := a.own(t, "--loop", "asyncio", "--threads", a.loops, "--graceful-timeout", "2s")
+	endless := streaming(t, own, "/endless?"+unique()+"slow")
+	if got := askServer(t, own, "GET", "/stops", ""); got.status != 200 || got.body != `"finished"` {
+		t.Errorf("the request that has stopped its loop: %v", got)
+	}
+	if rest, err := io.ReadAll(endless.in); err != nil || strings.HasSuffix(string(rest), "0\r\n\r\n") {
+		t.Errorf("the client of an endless answer cannot see that it was cut: %v", err)
+	}
+	if got := askServer(t, own, "GET", "/breaks", ""); got.status != 502 {
+		t.Errorf("the request of a loop that has failed: %v", got)
+	}
+	if got := askServer(t, own, "GET", "/life", ""); got.status != 200 {
+		t.Errorf("the next worker: %v", got)
+	}
+	for _, line := range []string{
+		`the application has stopped the event loop of a worker, which finishes what it runs; another one takes its place`,
+		`(?s)shutdown with .*worker \d+ exited with code 0, because the application has stopped an event loop of it; another one takes its place`,
+		`(?s)a worker could not go on, and another one takes its place: (the event loop|event loop \d of \d) has failed:\nTraceback .*requests=\["GET /breaks"\]`,
+	} {
+		if _, err := own.AwaitLog(line); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,28 @@ func TestLoops(t *testing.T) {
 			t.Errorf("is the GIL on? %s", a.body)
 		}
 		endsAll(t, s)
+	})
+}
+
+// TestLoopsThatDoNotStart: the line that the server is ready comes when every loop runs, and never if one
+// cannot.
+func TestLoopsThatDoNotStart(t *testing.T) {
+	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
+		args := []string{"--python", p.path, "--host", host, "--workers", "1", "--threads", "3", "--loop", "auto"}
+		s := start(t, server.Config{Application: "loops:slow()", Args: args})
+		if a := mustGet(t, s, "/made"); a.body != "2" {
+			t.Errorf("%s loops beside the main one have been made when the server is ready", a.body)
+		}
+		s, err := server.Run(server.Config{Application: "loops:failing()", Dir: "apps", Args: args})
+		must(t, err)
+		defer s.Kill()
+		if code := s.Wait(); code != 3 {
+			t.Errorf("exit code %d", code)
+		}
+		if log := s.Log(); !regexp.MustCompile(`(?s)event loop [23] of 3 could not be started:\nTraceback .*ZeroDivisionError: no loop here`).MatchString(log) ||
+			strings.Contains(s.Output(), " serves ") {
+			t.Errorf("%s%s", s.Output(), log)
+		}
 	})
 }
 

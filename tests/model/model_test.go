@@ -23,7 +23,7 @@ var models = []struct {
 	{"news", []string{"SAME_WORD"}, nil},
 	{"pipes", []string{"LOOP"}, []string{"BELL_AFTER_LOOK", "COUNTER_BEFORE_FLAGS", "EXPECT_TOLD_ONCE", "WAKE_WITHOUT_BELL"}},
 	{"death", []string{"MOVES"}, nil},
-	{"seats", nil, nil},
+	{"seats", []string{"STOPS"}, []string{"HEAR_AFTER_LOOK", "KEEP_THE_WATCH", "SHARE_WITHOUT_LOOK"}},
 }
 
 // effort is how a verifier is compiled, and how deep it may search.

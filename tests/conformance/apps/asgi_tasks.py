@@ -170,4 +170,17 @@ async def debug(scope, receive, send):
     await answer(send, asyncio.get_running_loop().get_debug())
 
 
-PAGES = [noted, handled, told, background, cancelled, in_time, grouped, events, debug]
+async def stops(scope, receive, send):
+    """It stops the loop that runs it, and has more to do."""
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.05)
+    await answer(send, "finished")
+
+
+async def breaks(scope, receive, send):
+    """It has the loop fail in each of its rounds."""
+    asyncio.get_running_loop()._selector.close()
+    await asyncio.sleep(1000)
+
+
+PAGES = [stops, breaks, noted, handled, told, background, cancelled, in_time, grouped, events, debug]

@@ -76,7 +76,40 @@ async def stop(scope, receive, send):
     return "stopping"
 
 
-PAGES = {"/" + page.__name__: page for page in (gil, echo, meet, own, across, stop)}
+async def made(scope, receive, send):
+    return str(len(MADE))
+
+
+MADE = []  # loops beside the main one
+make_loop = asyncio.new_event_loop
+
+
+def loop_of_thread(make):
+    """The application, where other threads than the main one get their loops so."""
+    def new_event_loop():
+        return make_loop() if threading.current_thread() is threading.main_thread() else make()
+
+    asyncio.new_event_loop = new_event_loop
+    return application
+
+
+def slow():
+    def make():
+        time.sleep(0.2)
+        MADE.append(True)
+        return make_loop()
+
+    return loop_of_thread(make)
+
+
+def failing():
+    def make():
+        raise ZeroDivisionError("no loop here")
+
+    return loop_of_thread(make)
+
+
+PAGES = {"/" + page.__name__: page for page in (gil, echo, meet, own, across, stop, made)}
 
 
 async def lifespan(scope, receive, send):
