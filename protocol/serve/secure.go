@@ -131,6 +131,7 @@ func (c *conn) secured() {
 	c.r.server.settings.Log.Debug().Str("client", c.peer.RemoteAddr).Str("version", c.peer.TLS.VersionName).Str("cipher", c.peer.TLS.CipherName).
 		Str("subject", c.peer.TLS.ClientName).Bool("resumed", state.DidResume).Msg("a TLS handshake is done")
 	c.uncharge()
+	acknowledge(c.fd)
 	c.blocked = false // what is left is sent before the first answer
 	c.awaitFirst()
 	c.readable = true // behind the handshake something may have come already

@@ -117,10 +117,7 @@ func (t *transfer) work() {
 
 // readSome reads a part that the reactor is to seal and to send.
 func (t *transfer) readSome() {
-	if t.piece == nil {
-		t.piece = make([]byte, min(t.left, sealedPart))
-	}
-	n, errno := readFile(t.file, t.piece[:min(int64(len(t.piece)), t.left)], t.offset)
+	n, errno := readFile(t.file, t.piece, t.offset)
 	switch {
 	case errno == unix.EINTR:
 	case errno != 0:

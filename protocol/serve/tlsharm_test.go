@@ -8,11 +8,16 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"gobridge/bridge"
 	"gobridge/protocol/proxyproto"
 )
 
@@ -188,4 +193,58 @@ func TestTLSOfTooMany(t *testing.T) {
 	second.wantEnd()
 	first.send(helloRequest)
 	first.want("GET", 200, "hello")
+}
+
+// A client that takes nothing of a file costs a part of it, and a record.
+func TestTLSOfUnreadFiles(t *testing.T) {
+	p := newPKI(t)
+	const size = 32 << 20 // more than sockets take
+	open := fileOf(t, make([]byte, size))
+	s := startTLS(t, "https:127.0.0.1:0", p.tls(t, false, false), func(c *call) {
+		c.start(200, size)
+		c.sendFile(bridge.File{FD: open(), Length: size})
+	})
+	c := s.dial(t)
+	c.secure(p.config(tls.VersionTLS13))
+	c.send(helloRequest)
+	memory := 0
+	eventually(t, "a full socket", func() bool {
+		return s.anyConn(func(c *conn) bool {
+			if !c.blocked || c.work == nil || c.work.transfer == nil {
+				return false
+			}
+			memory = cap(c.work.pending) + cap(c.work.transfer.piece) + cap(c.channel.wire.out)
+			return true
+		})
+	})
+	if memory > sealedPart+2*maxSealed {
+		t.Errorf("it costs %d bytes", memory)
+	}
+	r, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, r.Body); n != size || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// A client that gathers what it sends need not wait until the kernel acknowledges its handshake of
+// itself, which takes 40 ms on any machine.
+func TestTLSIsAcknowledged(t *testing.T) {
+	const ofItself = 40 * time.Millisecond
+	p := newPKI(t)
+	s := startTLS(t, "https:127.0.0.1:0", p.tls(t, false, false), demo)
+	eventually(t, "an answer in less time", func() bool {
+		c := s.dial(t)
+		defer c.Close()
+		if err := c.Conn.(*net.TCPConn).SetNoDelay(false); err != nil {
+			t.Fatal(err)
+		}
+		c.secure(p.config(tls.VersionTLS13))
+		begin := time.Now()
+		c.send(helloRequest)
+		c.want("GET", 200, "hello")
+		return time.Since(begin) < ofItself
+	})
 }

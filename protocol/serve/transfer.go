@@ -43,11 +43,11 @@ const (
 	fileBroken                        // the file cannot be read
 )
 
-// transferPart is how much is sent at once: after that it is another's turn. Of what is to be
-// encrypted so much is in memory.
+// transferPart is how much is sent at once: after that it is another's turn. What is to be
+// encrypted must be in memory: sealedPart of it, for each of perhaps thousands of slow clients.
 const (
 	transferPart = 1 << 20
-	sealedPart   = 64 << 10
+	sealedPart   = 32 << 10
 )
 
 // appendFile begins to send a file as a part of the body. What must go out before it is
@@ -84,6 +84,9 @@ func (c *conn) transferOn() bool {
 		c.endTransfer()
 		return true
 	}
+	if t.seals {
+		t.borrow(c.work)
+	}
 	t.away, t.by = true, c.writeBy
 	if t.by != 0 {
 		c.setWrite(0) // the disk may be slow now, which is not the client's fault
@@ -92,12 +95,21 @@ func (c *conn) transferOn() bool {
 	return false
 }
 
+// borrow has the next part read into the memory of what was pending, all of which is sent.
+func (t *transfer) borrow(w *work) {
+	n := int(min(t.left, sealedPart))
+	if t.piece, w.pending = w.pending, nil; cap(t.piece) < n || cap(t.piece) > sealedPart {
+		t.piece = make([]byte, n)
+	}
+	t.piece = t.piece[:n]
+}
+
 // transferred goes on after a part was sent, or not.
 func (c *conn) transferred(t *transfer) {
 	w := c.work
 	w.sent += t.sent
 	if t.seals {
-		w.pending = append(w.pending, t.piece[:t.sent]...)
+		w.pending, t.piece = t.piece[:t.sent], nil
 	}
 	switch w.framing {
 	case http1.Counted:
