@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdflate "compress/flate"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -97,6 +98,44 @@ func FuzzDeflate(f *testing.F) {
 			out := d.Append(d.Append(nil, message[:half], false), message[half:], true)
 			if got, err := client.message(out); err != nil || got != string(message) {
 				t.Fatalf("%q came as %q, %v", message, got, err)
+			}
+		}
+	})
+}
+
+// FuzzHandshake: whatever a client writes into the handshake's own fields, it is refused with a
+// status that says so, or is answered with what it has offered.
+func FuzzHandshake(f *testing.F) {
+	const key = "dGhlIHNhbXBsZSBub25jZQ=="
+	for _, offers := range []string{"", "permessage-deflate", `x; a="b;,\"c", permessage-deflate; client_max_window_bits="9"; server_max_window_bits=8`,
+		"permessage-deflate; server_no_context_takeover; server_no_context_takeover, Permessage-Deflate;client_no_context_takeover"} {
+		f.Add(key, "13", offers)
+	}
+	f.Add("dGhl", "13", "")
+	f.Add(key, "8", "")
+	f.Fuzz(func(t *testing.T, key, version, offers string) {
+		q := ask("Sec-WebSocket-Key: "+key, "Sec-WebSocket-Version: "+version, "Sec-WebSocket-Extensions: "+offers)
+		h, err := Check(q, true)
+		if err != nil {
+			if r, ok := err.(*Refusal); !ok || r.Status != 400 && r.Status != 426 || version == Version && r.Status == 426 {
+				t.Fatalf("%#v", err)
+			}
+			return
+		}
+		if version != Version || len(key) != keySize {
+			t.Fatalf("version %q, key %q", version, key)
+		}
+		if !h.Deflate.On {
+			return
+		}
+		answer := h.Deflate.Append(nil)
+		if _, ok := readOffer(answer); !ok || h.Deflate.ServerBits < leastBits || h.Deflate.ServerBits > mostBits {
+			t.Fatalf("%q is answered %q", offers, answer)
+		}
+		lower := strings.ToLower(offers)
+		for _, parameter := range []string{"server_max_window_bits", "client_max_window_bits", "server_no_context_takeover"} {
+			if strings.Contains(string(answer), parameter) && !strings.Contains(lower, parameter) {
+				t.Fatalf("%q is answered %q", offers, answer)
 			}
 		}
 	})
