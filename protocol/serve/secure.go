@@ -64,9 +64,10 @@ func (k *channel) begin(c *conn) {
 	now := k.with.now.Load()
 	k.conn, k.home, k.charged, k.server = c, c.r, handshakeMemory, now.pem
 	k.wire.fd, k.wire.more.L, k.wire.call = -1, &k.wire.mu, func() { k.home.handBack(k) }
+	k.wire.turns = c.r.server.computing
 	k.tls = tls.Server(&k.wire, now.entry)
 	go func() {
-		err := k.tls.Handshake()
+		err := k.wire.shakeHands(k.tls)
 		k.wire.mu.Lock()
 		k.wire.over, k.wire.err = true, err
 		k.wire.mu.Unlock()

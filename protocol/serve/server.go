@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,8 @@ type Server struct {
 
 	requestID      []byte // Settings.RequestID
 	requestIDLower string
+
+	computing chan struct{} // has room for the handshakes that compute at once
 
 	serving   sync.WaitGroup
 	doors     sync.WaitGroup // reactors that may still accept
@@ -59,6 +62,7 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 		return nil, err
 	}
 	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock(),
+		computing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		requestID: []byte(settings.RequestID), requestIDLower: strings.ToLower(settings.RequestID)}
 	s.budget.limit, s.messages.limit = settings.Memory, settings.Memory
 	if settings.Spool != nil {

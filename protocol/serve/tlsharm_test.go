@@ -11,7 +11,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,4 +250,37 @@ func TestTLSIsAcknowledged(t *testing.T) {
 		c.want("GET", 200, "hello")
 		return time.Since(begin) < ofItself
 	})
+}
+
+// However many handshakes are begun, no more compute at once than can, so that reactors have their
+// turn.
+func TestTLSHandshakesTakeTurns(t *testing.T) {
+	p := newPKI(t)
+	with := p.tls(t, false, false)
+	var now, most atomic.Int64
+	entry := with.now.Load().entry
+	configure := entry.GetConfigForClient
+	entry.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		most.Store(max(most.Load(), now.Add(1)))
+		defer now.Add(-1)
+		time.Sleep(5 * time.Millisecond) // so that all others come to it
+		return configure(hello)
+	}
+	s := startTLS(t, "https:127.0.0.1:0", with, demo)
+	var all sync.WaitGroup
+	for range 5 * runtime.GOMAXPROCS(0) {
+		c := s.dial(t)
+		all.Go(func() {
+			conn := tls.Client(c, p.config(tls.VersionTLS13))
+			if err := conn.Handshake(); err != nil {
+				t.Errorf("a handshake: %v", err)
+			}
+			conn.Close()
+		})
+	}
+	all.Wait()
+	if n := most.Load(); n > int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%d computed at once", n)
+	}
+	eventually(t, "room for as many", func() bool { return s.Connections() == 0 && len(s.computing) == 0 })
 }

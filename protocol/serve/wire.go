@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -27,11 +29,12 @@ type wire struct {
 
 	// During the handshake.
 	mu     sync.Mutex
-	more   sync.Cond // in has grown, or something of what follows was set
-	call   func()    // has the reactor look
-	ended  bool      // the client sends nothing more
-	closed bool      // the connection is closed
-	over   bool      // the handshake is, with err
+	more   sync.Cond     // in has grown, or something of what follows was set
+	call   func()        // has the reactor look
+	turns  chan struct{} // has room for who computes
+	ended  bool          // the client sends nothing more
+	closed bool          // the connection is closed
+	over   bool          // the handshake is, with err
 	err    error
 }
 
@@ -105,9 +108,39 @@ func (w *wire) await(b []byte) (int, error) {
 			return 0, io.EOF
 		}
 		w.call()
-		w.more.Wait()
+		w.rest()
 	}
 	return w.take(b), nil
+}
+
+// shakeHands has the handshake, unless its connection is closed before its turn comes.
+func (w *wire) shakeHands(with *tls.Conn) error {
+	w.compute()
+	defer func() { <-w.turns }()
+	w.mu.Lock()
+	closed := w.closed
+	w.mu.Unlock()
+	if closed {
+		return net.ErrClosed
+	}
+	return with.Handshake()
+}
+
+// rest waits for what in or another field tells, and has another handshake compute meanwhile.
+func (w *wire) rest() {
+	<-w.turns
+	w.more.Wait()
+	w.mu.Unlock() // the reactor does not wait for who computes
+	w.compute()
+	w.mu.Lock()
+}
+
+// compute waits until this handshake may compute. One takes up to a millisecond, and is begun by a
+// few bytes that cost who sends them nothing: thousands that were all ready to run would stand
+// before the reactors, each time that one of these has waited. So no more are than can run.
+func (w *wire) compute() {
+	w.turns <- struct{}{}
+	runtime.Gosched() // behind a reactor that waits for a processor
 }
 
 // Write implements net.Conn.
