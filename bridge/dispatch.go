@@ -9,7 +9,8 @@ import (
 )
 
 // dispatch decides which worker gets which request: the one with the fewest in
-// flight. A worker may be given a little more than it can run at once; what it has
+// flight, but small requests rather one that is at work than one that sleeps (see pace).
+// A worker may be given a little more than it can run at once; what it has
 // not begun is taken back for a worker that runs dry. The rest waits in the line.
 //
 // Everything here is guarded by mu: it is the inbox mutex of all reactors.
@@ -38,9 +39,10 @@ type slot struct {
 	expired     bool   // a request ran past its time limit: the worker is to be killed
 	capacity    int    // streams in flight at most
 	inflight    int
-	worker      *worker // the last one that was open
-	finished    uint64  // by this incarnation
-	first, last *run    // in flight, oldest first
+	worker      *worker   // the last one that was open
+	finished    uint64    // by this incarnation
+	first, last *run      // in flight, oldest first
+	progress    time.Time // it was last known to have done a request, or it got the first one
 
 	// Guarded by the generation's mutex.
 	number   int // of its worker for people, from 1; its successor in another slot has the same
@@ -57,12 +59,19 @@ type slot struct {
 	lost  []string      // what the dead worker was running
 }
 
-// place gives x to the worker with the fewest requests in flight. It reports false
-// when none has room.
+// place gives x to a worker. It reports false when none has room.
 func (d *dispatch) place(x *Exchange) bool {
-	s := d.pick()
+	p := x.port
+	s := d.pick(p.now)
 	if s == nil {
 		return false
+	}
+	if s.inflight == 0 {
+		if busy := d.atWork(p.now); busy != nil {
+			s, p.spared = busy, true
+		} else {
+			s.progress = p.now
+		}
 	}
 	if x.run == nil || x.run.gen != s.gen {
 		r := s.gen.take(x.socket.asked)
@@ -76,23 +85,39 @@ func (d *dispatch) place(x *Exchange) bool {
 		}
 	}
 	d.put(x.run, s)
-	x.port.inflight++
-	x.port.toRing(s)
+	p.inflight++
+	p.toRing(s)
 	return true
 }
 
-// pick is the open worker with the fewest requests in flight that has room; nil if
-// there is none.
-func (d *dispatch) pick() (best *slot) {
+// pick is the open worker with the fewest requests in flight that has room, of those that
+// are not held up if there are any; nil if none has room.
+func (d *dispatch) pick(now time.Time) (best *slot) {
 	if d.gen == nil {
 		return nil
 	}
+	held := false // the best
 	for _, s := range d.gen.slots {
-		if s.room() && (best == nil || s.inflight < best.inflight) {
-			best = s
+		if !s.room() {
+			continue
+		}
+		h := s.heldUp(now)
+		if best == nil || held && !h || held == h && s.inflight < best.inflight {
+			best, held = s, h
 		}
 	}
 	return best
+}
+
+// atWork is a worker that will soon be through with what it has; nil if there is none. Of several
+// it is the one with the most.
+func (d *dispatch) atWork(now time.Time) (most *slot) {
+	for _, s := range d.gen.slots {
+		if (most == nil || s.inflight > most.inflight) && s.soonThrough(now) && s.room() {
+			most = s
+		}
+	}
+	return most
 }
 
 // room says whether a stream may be put into the worker's inbox. Hints that lost
@@ -158,7 +183,7 @@ func (s *slot) drop(r *run) {
 func (d *dispatch) advance(p *Port, moved []*Exchange) []*Exchange {
 	for x := d.line.first; x != nil; x = d.line.first {
 		if x.port != p {
-			if d.pick() != nil {
+			if d.pick(p.now) != nil {
 				x.port.rouse() //gb:step ring_other
 			}
 			break
@@ -173,8 +198,10 @@ func (d *dispatch) advance(p *Port, moved []*Exchange) []*Exchange {
 	return moved
 }
 
-// balance gives workers that have run dry what others have not begun, oldest first.
+// balance gives workers that have run dry what others have not begun, oldest first. It
+// leaves alone what they will soon be through with.
 func (d *dispatch) balance(p *Port) {
+	p.spared = false
 	if d.gen == nil || len(d.gen.slots) < 2 {
 		return
 	}
@@ -182,11 +209,14 @@ func (d *dispatch) balance(p *Port) {
 		if !dry.open || dry.inflight >= d.gen.threads {
 			continue
 		}
-		full := d.fullest()
-		if full == nil || full.inflight <= d.gen.threads || full.inflight-dry.inflight < 2 {
+		full := d.fullest(p)
+		if full == nil || full.inflight-dry.inflight < 2 {
 			return
 		}
-		d.move(p, full.first, dry, (full.inflight-dry.inflight)/2)
+		if dry.inflight == 0 {
+			dry.progress = p.now
+		}
+		d.move(p, full.first, dry, full.toSpare(dry, p.now))
 	}
 }
 
@@ -249,9 +279,15 @@ func (s *slot) oldestUnread(n int) (oldest *run) {
 	return oldest
 }
 
-func (d *dispatch) fullest() (full *slot) {
+// fullest is the worker with the most requests, of those that have more than they can run and
+// are not soon through; nil if there is none. p.spared says whether one was left out.
+func (d *dispatch) fullest(p *Port) (full *slot) {
 	for _, s := range d.gen.slots {
-		if full == nil || s.inflight > full.inflight {
+		switch {
+		case s.inflight <= d.gen.threads, full != nil && s.inflight <= full.inflight:
+		case s.soonThrough(p.now):
+			p.spared = true
+		default:
 			full = s
 		}
 	}

@@ -22,6 +22,8 @@ type Port struct {
 	ring     []*slot       // given something since the last Flush
 	inflight int           // streams of ours that a worker has
 	roomMade bool          // a worker has room since the line was last looked at
+	spared   bool          // one was not woken, for another is soon through: is it?
+	now      time.Time     // when the turn began
 	scratch  []byte        // for encoding heads
 	moved    []*Exchange
 	affected []*Exchange
@@ -122,6 +124,7 @@ func (d *dispatch) enter(x *Exchange) {
 // Turn takes what workers, the supervisor and other reactors have for this one and
 // calls Progress of each exchange that may have moved. It returns how much there was.
 func (p *Port) Turn() (count int) {
+	p.now = time.Now()
 	if p.posted.Load() {
 		count += p.readMail()
 	}
@@ -170,6 +173,7 @@ func (p *Port) look(r *run) {
 		s := r.slot.Load() // until it was DONE another reactor could move it
 		s.finished++
 		s.drop(r)
+		s.progress = p.now
 		p.inflight--
 		p.roomMade = true
 		if x == nil {
@@ -199,7 +203,7 @@ func (x *Exchange) progress() {
 // serveLine gives room that was made to those who wait, and evens out what workers
 // have not begun.
 func (p *Port) serveLine() int {
-	if !p.roomMade {
+	if !p.roomMade && !p.spared {
 		return 0
 	}
 	d := &p.bridge.dispatch
@@ -250,7 +254,7 @@ func (p *Port) Sleep() Doze {
 		return Watch
 	}
 	mode, doze := uint32(pyhost.Asleep), SleepLong
-	if p.inflight > 1 && p.doze.try() {
+	if p.spared || p.inflight > 1 && p.doze.try() {
 		mode, doze = pyhost.Dozing, DozeBriefly
 	}
 	p.asleep.Store(true)
@@ -264,6 +268,7 @@ func (p *Port) Sleep() Doze {
 // Deepen turns a doze that ended without news into sleep. It reports false, and the
 // reactor is awake, when there is work after all.
 func (p *Port) Deepen() bool {
+	p.roomMade = p.roomMade || p.spared     // whom others were spared for may be held up
 	if p.mark(pyhost.Asleep); p.pending() { //gb:step deepen
 		p.Awake()
 		return false
@@ -277,6 +282,7 @@ func (p *Port) Awake() {
 	p.mark(pyhost.Awake) //gb:step awake
 	p.asleep.Store(false)
 	p.doze.over()
+	p.now = time.Now()
 }
 
 func (p *Port) mark(sleeping uint32) {

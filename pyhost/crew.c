@@ -13,6 +13,7 @@
 #include "inbox.h"
 #include "leave.h"
 #include "news.h"
+#include "pace.h"
 #include "python_api.h"
 #include "signals.h"
 #include "spin.h"
@@ -216,8 +217,10 @@ static void serve(bool main)
 {
     struct gb_claim claim;
     gb_claim_open(&claim, crew.segment);
-    while (next_request(&claim, main)) {
+    for (unsigned n = 1; next_request(&claim, main); n++) {
+        int64_t begun = gb_pace_begin(n);
         gb_wsgi_run(&claim);
+        gb_pace_end(crew.segment, begun);
         if (crew.segment->left)
             gb_leave_fork(NULL); // the application forked, and its child came back here
     }

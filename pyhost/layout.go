@@ -150,7 +150,8 @@ type Worker struct {
 	_           [14]uint32
 	Taken       uint32
 	Sleeping    uint32
-	_           [14]uint32
+	Pace        uint32
+	_           [13]uint32
 }
 
 // Pipe is struct gb_pipe.

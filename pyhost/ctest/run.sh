@@ -15,7 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2086 # the flags are words
 "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror $sanitizers -o "$work/test" \
-    "$here/test.c" "$here/test_spool.c" "$here/test_incoming.c" "$here/test_seats.c" "$here/front.c" "$host/segment.c" "$host/inbox.c" "$host/pipe.c" \
+    "$here/test.c" "$here/test_spool.c" "$here/test_pace.c" "$here/test_incoming.c" "$here/test_seats.c" "$here/front.c" "$host/segment.c" "$host/inbox.c" "$host/pipe.c" \
     "$host/bitmap.c" "$host/news.c" "$host/claim.c" "$host/spool.c" "$host/control.c" "$host/file.c" "$host/spin.c" "$host/incoming.c" "$host/bytes.c" \
     "$host/seats.c" -lpthread
 # With much address space randomization ThreadSanitizer's runtime cannot start.

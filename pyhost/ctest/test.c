@@ -10,6 +10,7 @@
 #include "../spin.h"
 #include "front.h"
 #include "test_incoming.h"
+#include "test_pace.h"
 #include "test_seats.h"
 #include "test_spool.h"
 
@@ -677,6 +678,7 @@ int main(void)
     RUN(a_long_failure_keeps_its_end);
     RUN(a_file_is_passed_for_the_claim_that_runs);
     RUN(a_file_waits_for_the_one_before);
+    RUN(a_pace_is_what_most_requests_take);
     RUN(a_body_in_a_file_is_read_to_its_end);
     RUN(a_body_whose_file_does_not_come_ends_the_wait);
     RUN(messages_are_put_together);
