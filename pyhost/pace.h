@@ -16,7 +16,10 @@
 #define GB_PACE_EVERY 16
 
 // Called before a thread's n-th request; what gb_pace_end wants. 0: it is not timed.
-static inline int64_t gb_pace_begin(unsigned n) { return n % GB_PACE_EVERY == 0 ? gb_now_ns() : 0; }
+static inline int64_t gb_pace_begin(unsigned n)
+{
+    return n % GB_PACE_EVERY == 0 ? gb_now_ns() : 0;
+}
 
 // Threads may come in between one another: then a sample is lost.
 static inline void gb_pace_end(struct gb_segment *s, int64_t begun)

@@ -6,7 +6,10 @@
 #include "test_pace.h"
 
 // One timed request that has taken so long.
-static void request(struct gb_segment *s, int64_t took) { gb_pace_end(s, gb_now_ns() - took); }
+static void request(struct gb_segment *s, int64_t took)
+{
+    gb_pace_end(s, gb_now_ns() - took);
+}
 
 void a_pace_is_what_most_requests_take(void)
 {
