@@ -1,11 +1,13 @@
 """A front in Python: carries requests through the C host without any Go.
 
-usage: python3 drive.py embedded    LIBPYTHON PYTHON EXECUTABLE [--smoke]
-       python3 drive.py interpreter -         PYTHON LIBRARY    [--smoke]
+usage: python3 drive.py embedded    LIBPYTHON PYTHON EXECUTABLE [--smoke | --second-host]
+       python3 drive.py interpreter -         PYTHON LIBRARY    [--smoke | --second-host]
 
 EXECUTABLE is a program that holds the C host (its constructor); LIBRARY is
 gobridge-host.so. PYTHON becomes sys.executable. Needs Python 3.10 itself. It
 exits 0 when everything was as it must be. --smoke: requests and a drain only.
+--second-host: what the interpreter's other host has shown of Python (what an import
+may leave behind) only by an example of each kind.
 """
 import ctypes
 import fcntl
@@ -479,7 +481,7 @@ def main():
         if "--smoke" in sys.argv[5:]:
             check_some(zygote, segment)
         else:
-            check_all(zygote, segment)
+            check_all(zygote, segment, second="--second-host" in sys.argv[5:])
     finally:
         sys.stdout.flush()
         sys.stderr.write(zygote.written())
@@ -501,14 +503,14 @@ def check_some(zygote, segment):
     check("without a front the zygote goes", zygote.process.wait() == 0)
 
 
-def check_all(zygote, segment):
+def check_all(zygote, segment, second):
     import evidence  # which imports this module, as the next one does
     import template
     application, directory = "hello:application", os.path.join(HERE, "app")
     check_stores(segment)
     check("the zygote has its name", proc(zygote.process.pid, "comm").strip() == "gobridge-zygote")
 
-    template.check(zygote, segment, directory)
+    template.check(zygote, segment, directory, second)
     started = time.monotonic()
     workers = [Worker(zygote, segment, i, 1 + i) for i in range(5)]
     print(f"  5 workers forked in {(time.monotonic() - started) * 1000:.1f} ms")

@@ -2,20 +2,16 @@
 # Drives the C host, built with ASan and UBSan, through drive.py: embedded (PYTHON's
 # libpython must be there) and in the interpreter.
 # usage: pyhost/ctest/drive.sh PYTHON... [--smoke PYTHON...]
-# Those after --smoke are driven for a moment only. As many are driven at a time as there are
-# processors; each one's output is shown when it has ended.
+# Those after --smoke are driven for a moment only, and of what is Python's part alone the second
+# host of an interpreter is spared. As many are driven at a time as there are processors; each
+# one's output is shown when it has ended.
 set -euo pipefail
-[ $# -gt 0 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-flags="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
-
-echo 'int main(void) { return 7; } // the constructor does not return' >"$work/main.c"
-# shellcheck disable=SC2086 # the flags are words
-gcc -std=gnu11 -D_GNU_SOURCE -O1 $flags -o "$work/host" "$work/main.c" "$here"/../*.c -ldl -lpthread
-CC=gcc "$here/../../scripts/build-host" --asan "$work/host.so"
+built=$("$here/build.sh")
 
 # LeakSanitizer does not look into Python's arenas, and CPython never frees all it
 # has; only the check that a worker makes when it leaves counts.
@@ -38,10 +34,10 @@ for at in mapped + [os.path.join(s.get_config_var("LIBDIR"), name)]:
 drive() {
     if [ "$("$1" -c 'import sysconfig as s; print(s.get_config_var("Py_GIL_DISABLED") or 0)')" = 1 ]; then
         shift
-        ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS "${DRIVER:-python3}" "$here/drive.py" "$@" $smoke
+        ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS "${DRIVER:-python3}" "$here/drive.py" "$@"
     else
         shift
-        PYTHONMALLOC=malloc "${DRIVER:-python3}" "$here/drive.py" "$@" $smoke
+        PYTHONMALLOC=malloc "${DRIVER:-python3}" "$here/drive.py" "$@"
     fi
 }
 
@@ -63,16 +59,23 @@ beside() {
     logs[$!]=$work/log.$count
 }
 
-smoke=
+embedded='' second=--second-host
 asan=$(gcc -print-file-name=libasan.so)
 for python in "$@"; do
     if [ "$python" = --smoke ]; then
-        smoke=--smoke
+        embedded=--smoke second=--smoke
         continue
     fi
     library=$("$python" -c "$library_of")
-    [ -z "$library" ] || beside drive "$python" embedded "$library" "$python" "$work/host"
-    GB_PRELOAD=$asan beside drive "$python" interpreter - "$python" "$work/host.so"
+    interpreter=$second
+    # shellcheck disable=SC2086 # none or one
+    if [ -n "$library" ]; then
+        beside drive "$python" embedded "$library" "$python" "$built/host" $embedded
+    else
+        interpreter=$embedded
+    fi
+    # shellcheck disable=SC2086
+    GB_PRELOAD=$asan beside drive "$python" interpreter - "$python" "$built/host.so" $interpreter
 done
 while [ ${#logs[@]} -gt 0 ]; do await; done
 exit $bad
