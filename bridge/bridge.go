@@ -152,7 +152,7 @@ func newBridge(c Config) (*Bridge, *generation, error) {
 			b.close()
 			return nil, nil, fmt.Errorf("create a reactor's doorbell: %w", err)
 		}
-		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell, spin: spinner{limit: c.spinTime()}})
+		b.ports = append(b.ports, &Port{bridge: b, index: i, doorbell: doorbell, spin: spinner{limit: c.spinTime()}, clock: time.Now})
 	}
 	b.dispatch.ports = b.ports
 	g, err := b.newGeneration()

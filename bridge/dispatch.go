@@ -22,6 +22,7 @@ type dispatch struct {
 	begun   int         // requests begun: in the line, with workers (their clients there or not), or being answered
 	gen     *generation // where new requests go
 	ports   []*Port
+	watcher *Port        // looks soon whether who was to be soon through is; nil: nobody has to
 	waiting atomic.Int32 // line.count, to be read without mu
 	now     atomic.Int64 // coarse clock, Unix nanoseconds
 	resting bool         // and the clock stands
@@ -68,9 +69,10 @@ func (d *dispatch) place(x *Exchange) bool {
 	}
 	if s.inflight == 0 {
 		if busy := d.atWork(p.now); busy != nil {
-			s, p.spared = busy, true
+			s = busy
+			d.spare(p)
 		} else {
-			s.progress = p.now
+			s.progress = p.clock()
 		}
 	}
 	if x.run == nil || x.run.gen != s.gen {
@@ -201,7 +203,7 @@ func (d *dispatch) advance(p *Port, moved []*Exchange) []*Exchange {
 // balance gives workers that have run dry what others have not begun, oldest first. It
 // leaves alone what they will soon be through with.
 func (d *dispatch) balance(p *Port) {
-	p.spared = false
+	d.unspare(p)
 	if d.gen == nil || len(d.gen.slots) < 2 {
 		return
 	}
@@ -214,7 +216,7 @@ func (d *dispatch) balance(p *Port) {
 			return
 		}
 		if dry.inflight == 0 {
-			dry.progress = p.now
+			dry.progress = p.clock()
 		}
 		d.move(p, full.first, dry, full.toSpare(dry, p.now))
 	}
@@ -280,13 +282,13 @@ func (s *slot) oldestUnread(n int) (oldest *run) {
 }
 
 // fullest is the worker with the most requests, of those that have more than they can run and
-// are not soon through; nil if there is none. p.spared says whether one was left out.
+// are not soon through; nil if there is none.
 func (d *dispatch) fullest(p *Port) (full *slot) {
 	for _, s := range d.gen.slots {
 		switch {
 		case s.inflight <= d.gen.threads, full != nil && s.inflight <= full.inflight:
 		case s.soonThrough(p.now):
-			p.spared = true
+			d.spare(p)
 		default:
 			full = s
 		}

@@ -9,19 +9,21 @@ import (
 
 // To wake a worker that sleeps costs its processor, the one that rings, and the one that must
 // leave for it: many times what a small request takes. So a small request rather waits for a worker
-// that is at work and will soon be through. Workers tell their pace (pyhost/pace.h).
+// that is at work and will soon be through. Workers of one thread tell their pace (pyhost/pace.h).
 const (
 	worthWaking = 50 * time.Microsecond  // of work that a worker has before it, until another is woken
-	noProgress  = DozeTime               // after which one of such a pace is taken to be held up
-	lateAfter   = 100 * time.Millisecond // after which any other is
+	noProgress  = DozeTime               // after which one that runs small requests is taken to be held up
+	notBegun    = 2 * time.Millisecond   // after which it is, if it runs nothing: it may wait for a processor
+	lateAfter   = 100 * time.Millisecond // after which a worker is whose requests are not small
 )
 
 // worth is how many requests the worker may have before another is woken for a small one. 0: its
-// requests are not small, or its pace is not known; event loops tell none, for their requests
-// may all be waiting for something.
+// requests are not small, or its pace is not known. It is not told by event loops, whose requests
+// may all be waiting for something; and where there are several threads, another one of
+// them would have to be woken instead of another worker, and to wait for the GIL.
 func (s *slot) worth() int {
 	pace := atomic.LoadUint32(&s.gen.seg.worker(s.index).Pace)
-	if pace == 0 {
+	if pace == 0 || s.gen.threads > 1 {
 		return 0
 	}
 	return int(worthWaking / time.Duration(pace))
@@ -33,15 +35,18 @@ func (s *slot) soonThrough(now time.Time) bool {
 	return s.inflight > 0 && s.inflight <= s.worth() && !s.heldUp(now)
 }
 
-// heldUp says whether the worker is not through with what it runs, although it should be. One that
-// has begun nothing yet only waits for a processor, and another one would, too.
+// heldUp says whether the worker is not through with what it runs, although it should be. An event
+// loop goes on beside what waits in it.
 func (s *slot) heldUp(now time.Time) bool {
-	if s.inflight < s.gen.threads || s.inflight == 0 {
+	if s.inflight == 0 || s.inflight < s.gen.threads || s.gen.bridge.isASGI() {
 		return false
 	}
 	limit := lateAfter
-	if s.worth() > 0 && s.first.state() != pyhost.StateQueued {
+	if s.worth() > 0 {
 		limit = noProgress
+		if s.first.state() == pyhost.StateQueued {
+			limit = notBegun
+		}
 	}
 	return now.Sub(s.progress) >= limit
 }
@@ -53,4 +58,21 @@ func (s *slot) toSpare(dry *slot, now time.Time) int {
 		return s.inflight - s.gen.threads
 	}
 	return (s.inflight - dry.inflight) / 2
+}
+
+// spare notes that a worker was left asleep because another is soon through. One port looks
+// whether it is: within DozeTime, whatever happens.
+func (d *dispatch) spare(p *Port) {
+	if d.watcher == nil {
+		d.watcher = p
+		p.watches = true
+	}
+}
+
+// unspare ends the watch, if it is this port's.
+func (d *dispatch) unspare(p *Port) {
+	if d.watcher == p {
+		d.watcher = nil
+		p.watches = false
+	}
 }

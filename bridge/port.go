@@ -22,9 +22,10 @@ type Port struct {
 	ring     []*slot       // given something since the last Flush
 	inflight int           // streams of ours that a worker has
 	roomMade bool          // a worker has room since the line was last looked at
-	spared   bool          // one was not woken, for another is soon through: is it?
-	now      time.Time     // when the turn began
-	scratch  []byte        // for encoding heads
+	watches  bool          // this is dispatch.watcher
+	now      time.Time     // when the turn's news were taken, or the wait before it was over
+	clock    func() time.Time
+	scratch  []byte // for encoding heads
 	moved    []*Exchange
 	affected []*Exchange
 
@@ -124,7 +125,7 @@ func (d *dispatch) enter(x *Exchange) {
 // Turn takes what workers, the supervisor and other reactors have for this one and
 // calls Progress of each exchange that may have moved. It returns how much there was.
 func (p *Port) Turn() (count int) {
-	p.now = time.Now()
+	p.now = p.clock()
 	if p.posted.Load() {
 		count += p.readMail()
 	}
@@ -203,7 +204,7 @@ func (x *Exchange) progress() {
 // serveLine gives room that was made to those who wait, and evens out what workers
 // have not begun.
 func (p *Port) serveLine() int {
-	if !p.roomMade && !p.spared {
+	if !p.roomMade && !p.watches {
 		return 0
 	}
 	d := &p.bridge.dispatch
@@ -254,7 +255,7 @@ func (p *Port) Sleep() Doze {
 		return Watch
 	}
 	mode, doze := uint32(pyhost.Asleep), SleepLong
-	if p.spared || p.inflight > 1 && p.doze.try() {
+	if p.watches || p.inflight > 1 && p.doze.try() {
 		mode, doze = pyhost.Dozing, DozeBriefly
 	}
 	p.asleep.Store(true)
@@ -268,7 +269,7 @@ func (p *Port) Sleep() Doze {
 // Deepen turns a doze that ended without news into sleep. It reports false, and the
 // reactor is awake, when there is work after all.
 func (p *Port) Deepen() bool {
-	p.roomMade = p.roomMade || p.spared     // whom others were spared for may be held up
+	p.roomMade = p.roomMade || p.watches    // whom others were spared for may be held up
 	if p.mark(pyhost.Asleep); p.pending() { //gb:step deepen
 		p.Awake()
 		return false
@@ -282,7 +283,7 @@ func (p *Port) Awake() {
 	p.mark(pyhost.Awake) //gb:step awake
 	p.asleep.Store(false)
 	p.doze.over()
-	p.now = time.Now()
+	p.now = p.clock()
 }
 
 func (p *Port) mark(sleeping uint32) {

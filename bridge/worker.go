@@ -159,6 +159,7 @@ func (w *worker) setup(g *generation, s *slot) error {
 	atomic.StoreUint32(&shared.Put, 0)
 	atomic.StoreUint32(&shared.Taken, 0)
 	atomic.StoreUint32(&shared.Sleeping, 0)
+	atomic.StoreUint32(&shared.Pace, 0)
 	atomic.StoreUint32(&shared.Incarnation, w.incarnation) //gb:step new_incarnation
 	fds := []int{s.gen.seg.fd, s.doorbell}
 	for _, p := range g.bridge.ports {

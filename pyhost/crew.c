@@ -220,9 +220,9 @@ static void serve(bool main)
     for (unsigned n = 1; next_request(&claim, main); n++) {
         int64_t begun = gb_pace_begin(n);
         gb_wsgi_run(&claim);
-        gb_pace_end(crew.segment, begun);
         if (crew.segment->left)
-            gb_leave_fork(NULL); // the application forked, and its child came back here
+            gb_leave_fork(NULL); // the application forked, and its child came back here, without the segment
+        gb_pace_end(crew.segment, begun);
     }
     gb_claim_close(&claim);
 }

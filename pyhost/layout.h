@@ -83,7 +83,7 @@ struct gb_worker {
     uint32_t reserved_front[14];
     _Alignas(64) _Atomic uint32_t taken; // worker writes: hints taken, ever growing
     _Atomic uint32_t sleeping;           // worker writes: 1 while a thread sleeps on the doorbell
-    _Atomic uint32_t pace;               // worker writes: nanoseconds that a request keeps a thread; 0: not known
+    _Atomic uint32_t pace;               // worker writes (pace.h): nanoseconds that a request takes; 0: not known
     uint32_t reserved_worker[13];
     struct gb_hint inbox[]; // front writes; inbox_entries of them
 };

@@ -366,6 +366,8 @@ PyObject *gb_loop_bell(void)
 static PyObject *on_stopped(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
+    if (here->segment->left)
+        gb_leave_fork(NULL); // it is the application's fork that has stopped
     bool over = is_drained(here);
     if (!over)
         gb_drain_ask(here->segment, here->seat != NULL ? gb_seat_number(here->seat) + 1 : 1);

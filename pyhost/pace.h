@@ -1,5 +1,6 @@
 // How long a request keeps a thread, for the front: it does not wake a worker for small requests
-// while another one will soon be through with what it has.
+// while another one will soon be through with what it has. All that the thread waits for meanwhile
+// counts: a slow client, a database, the GIL.
 //
 // Of every so many requests one is timed, since to look at the clock twice would be felt by the
 // smallest. What is told is a running median: each sample moves it by a sixteenth, however

@@ -278,7 +278,7 @@ func (s *settings) forServer() (serve.Settings, error) {
 	out := serve.DefaultSettings()
 	out.Head.RequestLine, out.Head.Head = s.requestLine, s.head
 	out.Head.Fields, out.Head.FieldSize = s.fields, s.fieldSize
-	out.BodySize, out.PerAddress = s.body, s.perAddress
+	out.BodySize, out.PerAddress, out.CPUs = s.body, s.perAddress, allowedCPUs()
 	out.Buffer, out.BodyRate, out.WriteRate = s.buffer, s.bodyRate, s.sendRate
 	out.Memory, _ = s.shareMemory()
 	out.HeadTime, out.BodyTime = s.headTimeout, s.bodyTimeout

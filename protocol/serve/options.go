@@ -22,6 +22,7 @@ type Settings struct {
 
 	BodySize    int64 // bytes of a request's body: 413
 	Connections int   // open at once; more wait in the backlog
+	CPUs        int   // that may be used; 0: those of the affinity mask
 	PerAddress  int   // of them by one client's address; more are closed. Trusted proxies, and unix sockets, are not counted
 
 	HeadTime   time.Duration // from a head's first byte to its last: 408

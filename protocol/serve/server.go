@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func newServer(listeners []*Listener, ports []Port, settings Settings, clock fun
 		return nil, err
 	}
 	s := &Server{settings: settings, listeners: listeners, clock: clock, epoch: clock(),
-		computing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		computing: make(chan struct{}, cmp.Or(settings.CPUs, runtime.NumCPU())),
 		requestID: []byte(settings.RequestID), requestIDLower: strings.ToLower(settings.RequestID)}
 	s.budget.limit, s.messages.limit = settings.Memory, settings.Memory
 	if settings.Spool != nil {

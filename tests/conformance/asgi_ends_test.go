@@ -141,7 +141,7 @@ func stoppedLoops(t *testing.T, a *asgi) {
 	if !a.all {
 		return
 	}
-	own := a.own(t, "--loop", "asyncio", "--threads", a.loops, "--graceful-timeout", "2s")
+	own := a.own(t, "--loop", "asyncio", "--threads", a.loops, "--graceful-timeout", "4s")
 	endless := streaming(t, own, "/endless?"+unique()+"slow")
 	if got := askServer(t, own, "GET", "/stops", ""); got.status != 200 || got.body != `"finished"` {
 		t.Errorf("the request that has stopped its loop: %v", got)
