@@ -17,16 +17,21 @@ const (
 	lateAfter   = 100 * time.Millisecond // after which a worker is whose requests are not small
 )
 
+// pace is how long a request keeps a thread of the worker; 0: not known.
+func (s *slot) pace() time.Duration {
+	return time.Duration(atomic.LoadUint32(&s.gen.seg.worker(s.index).Pace))
+}
+
 // worth is how many requests the worker may have before another is woken for a small one. 0: its
 // requests are not small, or its pace is not known. It is not told by event loops, whose requests
 // may all be waiting for something; and where there are several threads, another one of
 // them would have to be woken instead of another worker, and to wait for the GIL.
 func (s *slot) worth() int {
-	pace := atomic.LoadUint32(&s.gen.seg.worker(s.index).Pace)
+	pace := s.pace()
 	if pace == 0 || s.gen.threads > 1 {
 		return 0
 	}
-	return int(worthWaking / time.Duration(pace))
+	return int(worthWaking / pace)
 }
 
 // soonThrough says whether the worker has something to do, and will be through with it before

@@ -42,6 +42,9 @@ type WorkerStatus struct {
 	Renewals int       // of workers of this number
 	Renewing string    // why it is being renewed; "" if it is not
 	Memory   int64     // bytes, as --max-worker-memory counts them; 0: not known
+
+	// Pace is how long a request keeps a thread, a running median; 0: not known, or these are event loops.
+	Pace time.Duration
 }
 
 // Status looks at everything. Any goroutine may call it.
@@ -87,7 +90,7 @@ func (g *generation) workerStatus(s *slot) WorkerStatus {
 	out := WorkerStatus{Slot: s.number, State: string(starting), Since: s.since, Deaths: s.deaths, Renewals: s.renewals, Renewing: s.renewing}
 	d := &g.bridge.dispatch
 	d.mu.Lock()
-	out.Running, out.Queued, out.Finished = s.inflight, s.queued(), s.finished
+	out.Running, out.Queued, out.Finished, out.Pace = s.inflight, s.queued(), s.finished, s.pace()
 	expired := s.expired
 	d.mu.Unlock()
 	w := g.workers[s]

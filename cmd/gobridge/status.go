@@ -72,6 +72,7 @@ type workerStatus struct {
 	Renewals int       `json:"renewals"`
 	Renewing string    `json:"renewing"` // why it is being renewed; "": it is not
 	Memory   int64     `json:"memory"`   // bytes
+	Pace     float64   `json:"pace"`     // seconds that a request keeps a thread, a running median; 0: not known
 }
 
 type reloadFailure struct {
@@ -226,7 +227,7 @@ func (s *serverStatus) take(b bridge.Status) {
 	for _, g := range b.Generations {
 		one := generationStatus{Number: g.Number, State: g.State, Since: g.Since, Preload: preloadStatus{g.Preload.State, g.Preload.Pid, g.Preload.Reason}}
 		for _, w := range g.Workers {
-			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Queued, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory})
+			one.Workers = append(one.Workers, workerStatus{w.Slot, w.Pid, w.State, w.Since, w.Running, w.Queued, w.Finished, w.Deaths, w.Renewals, w.Renewing, w.Memory, w.Pace.Seconds()})
 		}
 		s.Generations = append(s.Generations, one)
 	}

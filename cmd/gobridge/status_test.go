@@ -15,7 +15,7 @@ func exampleStatus(now time.Time) *serverStatus {
 	s.take(bridge.Status{
 		Generations: []bridge.GenerationStatus{
 			{Number: 1, State: "draining", Since: now.Add(-2 * time.Second), Preload: bridge.PreloadStatus{State: "on", Pid: 9}, Workers: []bridge.WorkerStatus{
-				{Slot: 1, Pid: 10, State: "draining", Since: now.Add(-time.Hour), Running: 3, Queued: 2, Finished: 12345, Memory: 50 << 20, Renewals: 4, Renewing: "it is old"}}},
+				{Slot: 1, Pid: 10, State: "draining", Since: now.Add(-time.Hour), Running: 3, Queued: 2, Finished: 12345, Memory: 50 << 20, Renewals: 4, Renewing: "it is old", Pace: 1500 * time.Microsecond}}},
 			{Number: 2, State: "serving", Since: now.Add(-2 * time.Second), Preload: bridge.PreloadStatus{State: "off", Reason: "1 thread"}, Workers: []bridge.WorkerStatus{
 				{Slot: 1, State: "waiting", Since: now.Add(-1500 * time.Millisecond), Deaths: 3}}},
 		},
@@ -66,7 +66,7 @@ func TestStatusForPrograms(t *testing.T) {
 	}
 	for _, want := range []string{`"application":"a:b"`, `"state":"serving"`, `"uptime":11520`, `"listen":["http://x","unix:y"]`,
 		`"generations":[{"number":1,"state":"draining","since":"1970-01-01T00:01:38Z","preload":{"state":"on","template":9,"reason":""},`,
-		`"workers":[{"slot":1,"pid":10,"state":"draining"`, `"running":3,"queued":2,"finished":12345,"deaths":0,"renewals":4,"renewing":"it is old","memory":52428800}`, `"waiting":2`, `"failure":null`} {
+		`"workers":[{"slot":1,"pid":10,"state":"draining"`, `"running":3,"queued":2,"finished":12345,"deaths":0,"renewals":4,"renewing":"it is old","memory":52428800,"pace":0.0015}`, `"waiting":2`, `"failure":null`} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("it lacks %s:\n%s", want, text)
 		}

@@ -69,9 +69,17 @@ func TestControlIsFound(t *testing.T) {
 		t.Errorf("when a server is stopped that may be the one: %s", log)
 	}
 	must(t, again.Signal(syscall.SIGCONT))
+	for range 40 { // enough for its worker to know its pace
+		if a := get(again, "/"); a.status != 200 {
+			t.Fatal(a)
+		}
+	}
 	out, _ = command(t, elsewhere, 0, "status", "--control", m[1], "--json")
-	var status struct{ Pid, Connections int }
-	if err := json.Unmarshal([]byte(out), &status); err != nil || status.Pid != again.Pid() {
+	var status struct {
+		Pid, Connections int
+		Generations      []struct{ Workers []struct{ Pace float64 } }
+	}
+	if err := json.Unmarshal([]byte(out), &status); err != nil || status.Pid != again.Pid() || status.Generations[0].Workers[0].Pace <= 0 {
 		t.Errorf("the second server's status, %v: %s", err, out)
 	}
 
