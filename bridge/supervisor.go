@@ -346,7 +346,7 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 		text = fmt.Sprintf("worker %d was killed because a request ran longer than --request-timeout %v", w.pid, g.bridge.config.RequestTimeout)
 	case w.overstayed:
 		text = fmt.Sprintf("worker %d was killed because it did not finish within --graceful-timeout %v", w.pid, g.bridge.config.GracefulTime)
-	case w.stopped:
+	case w.stopped && how == death{}:
 		text += ", because the application has stopped an event loop of it"
 	case w.disowned != "":
 		text = fmt.Sprintf("worker %d %s, and was killed", w.pid, w.disowned)
