@@ -125,7 +125,7 @@ func TestEveryStep(t *testing.T) {
 				if f.threads == "1" && f.iface == "wsgi" {
 					want = lost(label)
 				}
-				c := exec.Command(storm, "-gobridge", gobridge, "-interface", f.iface, "-workers", "2", "-threads", f.threads, "-connections", "16", "-duration", "400ms",
+				c := exec.Command(storm, "-gobridge", gobridge, "-interface", f.iface, "-workers", "2", "-threads", f.threads, "-connections", "16", "-duration", "100ms",
 					"-killpoint", label+":10", "-lost", want, "-args", "--python "+python()+" --host "+string(f.host)+" --reactors "+f.reactors)
 				c.Dir = root
 				out, err := c.CombinedOutput()

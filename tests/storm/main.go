@@ -147,8 +147,10 @@ func churners(clients int) int { return (clients + 7) / 8 }
 func killpoint(o *options, s *server, books *books) (wrong []string, err error) {
 	reached := func() bool { _, err := os.Stat(s.reached); return err == nil }
 	phase := uint64(0)
-	for end := time.Now().Add(patience); !reached() && time.Now().Before(end); phase++ {
-		load(o, s, books, phase, o.duration, nil)
+	// To some steps a worker comes only when a client has been slow for a while.
+	for end, d := time.Now().Add(patience), o.duration; !reached() && time.Now().Before(end); phase++ {
+		load(o, s, books, phase, d, nil)
+		d = min(2*d, 8*o.duration)
 	}
 	if !reached() {
 		wrong = append(wrong, "no worker has come to the step "+o.killpoint)
