@@ -91,7 +91,7 @@ test-asan: setup ## the C host built with ASan and UBSan, with every Python of t
 fuzz: setup ## every fuzz target, FUZZ_SECONDS (60) each
 	@scripts/fuzz $(FUZZ_SECONDS)
 fuzz-short:
-	@scripts/fuzz 3
+	@scripts/fuzz 1
 
 .PHONY: hosts ctest model killpoints e2e conformance
 # Without what drives a host: make ctest does that, under the sanitizers.

@@ -49,7 +49,7 @@ profdata=$(command -v llvm-profdata || ls /usr/lib/llvm-*/bin/llvm-profdata | ta
 coverage=$(command -v llvm-cov || ls /usr/lib/llvm-*/bin/llvm-cov | tail -1)
 echo "fuzzing for $seconds s"
 search
-for again in 1 2 3 4 5 6 7 8; do # a busy machine does less in the same time
+for again in $(seq 24); do # a busy machine does less in the same time
     reached && break
     echo "less than $floor % of the decoder's lines are reached: once more ($again)"
     search
