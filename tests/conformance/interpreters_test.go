@@ -11,7 +11,7 @@ import (
 type interpreter struct {
 	path, host, version string
 	noGIL               bool
-	last                bool // the first host of the last one: for what interpreters make no difference to
+	last                bool // the last one's first place: for what interpreters make no difference to
 }
 
 // String is how a report names it.
@@ -23,19 +23,21 @@ func (i interpreter) String() string {
 	return where
 }
 
-// everywhere runs a test on every interpreter in each of its hosts.
+// everywhere runs a test on every interpreter, on the main ones in each of their hosts.
 func everywhere(t *testing.T, f func(t *testing.T, i interpreter)) {
 	all, err := pythons.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, p := range all {
-		for _, host := range p.Hosts() {
-			i := interpreter{p.Path, string(host), p.About.Version, p.About.NoGIL, n == len(all)-1 && host == p.Hosts()[0]}
-			t.Run(strings.ReplaceAll(i.String(), " ", "-"), func(t *testing.T) {
-				t.Parallel()
-				f(t, i)
-			})
-		}
+	last := ""
+	for _, place := range pythons.Everywhere(all) {
+		p, host := place.Python, place.Host
+		first := p.Path != last && p.Path == all[len(all)-1].Path
+		last = p.Path
+		i := interpreter{p.Path, string(host), p.About.Version, p.About.NoGIL, first}
+		t.Run(strings.ReplaceAll(i.String(), " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			f(t, i)
+		})
 	}
 }

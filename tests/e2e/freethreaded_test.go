@@ -15,16 +15,14 @@ import (
 )
 
 // freeThreaded are the builds without a GIL. Without one on the list there is nothing to see.
-func freeThreaded(t *testing.T) []python {
-	return chosen(t, func(all []list.Python) []list.Python {
-		return slices.DeleteFunc(slices.Clone(all), func(p list.Python) bool { return !p.About.NoGIL })
-	})
+func freeThreaded(all []list.Python) []list.Python {
+	return slices.DeleteFunc(slices.Clone(all), func(p list.Python) bool { return !p.About.NoGIL })
 }
 
 // TestFreeThreaded: a build without a GIL stays without it, its requests run at once, and
 // each has its own answer.
 func TestFreeThreaded(t *testing.T) {
-	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
+	on(t, freeThreaded, func(t *testing.T, p *python, host string) {
 		for _, threads := range []int{1, 4} {
 			t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) {
 				s := start(t, server.Config{Application: "together:application", Args: []string{
@@ -44,7 +42,7 @@ func TestFreeThreaded(t *testing.T) {
 // TestLoops: an ASGI application has several loops in one worker there, which run at once. They
 // share what the import and the one lifespan have made; what is a request's is its loop's alone.
 func TestLoops(t *testing.T) {
-	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
+	on(t, freeThreaded, func(t *testing.T, p *python, host string) {
 		const loops = 3
 		s := start(t, server.Config{Application: "loops:application", Args: []string{
 			"--python", p.path, "--host", host, "--workers", "1", "--threads", strconv.Itoa(loops)}})
@@ -77,7 +75,7 @@ func TestLoops(t *testing.T) {
 // TestLoopsThatDoNotStart: the line that the server is ready comes when every loop runs, and never if one
 // cannot.
 func TestLoopsThatDoNotStart(t *testing.T) {
-	on(t, freeThreaded(t), func(t *testing.T, p *python, host string) {
+	on(t, freeThreaded, func(t *testing.T, p *python, host string) {
 		args := []string{"--python", p.path, "--host", host, "--workers", "1", "--threads", "3", "--loop", "auto"}
 		s := start(t, server.Config{Application: "loops:slow()", Args: args})
 		if a := mustGet(t, s, "/made"); a.body != "2" {

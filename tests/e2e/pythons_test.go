@@ -24,41 +24,41 @@ func (p *python) kind() string { return p.kinds }
 var listed = sync.OnceValues(list.List)
 
 // pythons are all that the list names: one for each interpreter of the machine.
-func pythons(t *testing.T) []python {
-	return chosen(t, func(all []list.Python) []list.Python { return all })
-}
-
-func chosen(t *testing.T, choose func([]list.Python) []list.Python) (all []python) {
+func pythons(t *testing.T) (all []python) {
 	t.Helper()
 	read, err := listed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range choose(read) {
-		all = append(all, python{p.Path, p.About, p.Kind(), p.Hosts()})
+	must(t, err)
+	for _, p := range read {
+		all = append(all, about(p))
 	}
 	return all
 }
 
-// onEach runs f on every interpreter, in each host that can hold it: for what is short, and
-// what interpreters have differed in.
-func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) { on(t, pythons(t), f) }
+func about(p list.Python) python { return python{p.Path, p.About, p.Kind(), p.Hosts()} }
+
+// onEach runs f on every interpreter, as list.Everywhere has them: for what is short, and what
+// interpreters have differed in.
+func onEach(t *testing.T, f func(t *testing.T, p *python, host string)) {
+	on(t, func(all []list.Python) []list.Python { return all }, f)
+}
 
 // onMain does so on the oldest, the distribution's own and the newest only, and on those
 // without a GIL: for tests that take long.
 func onMain(t *testing.T, f func(t *testing.T, p *python, host string)) {
-	on(t, chosen(t, list.Main), f)
+	on(t, list.Main, f)
 }
 
 // on runs f for each of them, some at the same time: most of it is waiting.
-func on(t *testing.T, all []python, f func(t *testing.T, p *python, host string)) {
-	for _, p := range all {
-		for _, host := range p.hosts {
-			t.Run(p.about.Version+"-"+p.kind()+"-"+string(host), func(t *testing.T) {
-				t.Parallel()
-				f(t, &p, string(host))
-			})
-		}
+func on(t *testing.T, choose func([]list.Python) []list.Python, f func(t *testing.T, p *python, host string)) {
+	t.Helper()
+	all, err := listed()
+	must(t, err)
+	for _, place := range list.Everywhere(choose(all)) {
+		p, host := about(place.Python), string(place.Host)
+		t.Run(p.about.Version+"-"+p.kind()+"-"+host, func(t *testing.T) {
+			t.Parallel()
+			f(t, &p, host)
+		})
 	}
 }
 

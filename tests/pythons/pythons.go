@@ -101,6 +101,28 @@ func Main(all []Python) (chosen []Python) {
 	return chosen
 }
 
+// Place is an interpreter in one of the hosts that can hold it.
+type Place struct {
+	Python Python
+	Host   pyhost.Host
+}
+
+// Everywhere has every interpreter: the main ones in each of their hosts, the others in one, in
+// turn, since what hosts differ in does not change from one version to the next.
+func Everywhere(all []Python) (places []Place) {
+	main := Main(all)
+	for n, p := range all {
+		hosts := p.Hosts()
+		if len(hosts) > 1 && !slices.ContainsFunc(main, func(m Python) bool { return m.Path == p.Path }) {
+			hosts = hosts[n%len(hosts):][:1]
+		}
+		for _, host := range hosts {
+			places = append(places, Place{p, host})
+		}
+	}
+	return places
+}
+
 // age is the version as numbers.
 func age(p Python) (numbers []int) {
 	for part := range strings.SplitSeq(p.About.Version, ".") {
