@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"gobridge/tests/server"
@@ -56,19 +58,38 @@ func reactorsFor(host string) string {
 	return "1"
 }
 
-// djangoData makes the example's database with its demo user in a folder of its own.
+// djangoData is a folder of its own with the example's database, which has its demo user.
 func djangoData(t *testing.T, python string) string {
 	t.Helper()
+	example := root(t, "examples", "django")
+	made, _ := databases.LoadOrStore(python, sync.OnceValues(func() ([]byte, error) { return djangoDatabase(python, example) }))
+	text, err := made.(func() ([]byte, error))()
+	must(t, err)
 	data := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(data, database), text, 0o600))
+	return data
+}
+
+const database = "db.sqlite3"
+
+// databases are functions that return the database as an interpreter has made it, once.
+var databases sync.Map
+
+func djangoDatabase(python, example string) ([]byte, error) {
+	data, err := os.MkdirTemp("", "django")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(data)
 	for _, command := range [][]string{{"migrate", "--verbosity", "0"}, {"demo"}, {"demo"}} {
 		c := exec.Command(python, append([]string{"manage.py"}, command...)...)
-		c.Dir = root(t, "examples", "django")
+		c.Dir = example
 		c.Env = append(os.Environ(), "DATA_DIR="+data, "PYTHONDONTWRITEBYTECODE=1")
 		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("manage.py %v: %v\n%s", command, err, out)
+			return nil, fmt.Errorf("manage.py %v: %w\n%s", command, err, out)
 		}
 	}
-	return data
+	return os.ReadFile(filepath.Join(data, database))
 }
 
 func startDjango(t *testing.T, python, data string, args ...string) *server.Server {
