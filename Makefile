@@ -54,20 +54,20 @@ setup-run:
 
 # ---- Tests
 
+# Those that take longest come first. Those that compute (model, ctest, fuzz-short, lint) stand
+# between those that mostly wait.
+STAGES := model e2e storm-short ctest fuzz-short conformance lint unit killpoints vet
 .PHONY: test
 test: setup ## everything below, shortly
 	@scripts/suite build -- $(STAGES)
 
-# Those that take longest come first. Those that compute (model, ctest, fuzz-short, lint) stand
-# between those that mostly wait.
-STAGES := e2e model ctest fuzz-short storm-short killpoints lint unit conformance vet
-# What has much to install, and what depends on the interpreter, on two that few machines have.
-# TESTED=yes leaves out what make test has run.
-MORE := e2e-3.13t ctest-3.14 storm-short-3.13t e2e-3.14 ctest-3.13t killpoints-3.13t \
-	frameworks-asgi applications frameworks peers hosts-3.13t hosts-3.14 conformance-3.13t conformance-3.14
+# What has much to install, and what depends on the interpreter, on two that few machines have,
+# and that are brought meanwhile.
+MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 frameworks-asgi applications e2e-3.14 frameworks killpoints-3.13t \
+	ctest-3.13t conformance-3.13t peers conformance-3.14 hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
-test-all: $(if $(TESTED),,test) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
-	@scripts/suite --more pythons -- $(MORE)
+test-all: setup ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
+	@scripts/suite build -- pythons $(STAGES) -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
 
@@ -138,7 +138,7 @@ test-container: ## build the images of Dockerfile and examples/docker without an
 	@scripts/setup container
 	go test -v -count=1 -timeout 30m ./tests/container
 
-.PHONY: storm storm-reloads storm-terminate storm-short
+.PHONY: storm storm-reloads storm-terminate storm-short storm-threads
 storm: setup build ## load with nonces while workers, zygote and template are killed and the code is reloaded, STORM_SECONDS (60)
 	go run ./tests/storm -duration $(STORM_SECONDS)s
 	go run ./tests/storm -interface asgi -duration $(STORM_SECONDS)s -reload-every 3s
@@ -151,9 +151,11 @@ storm-terminate: setup build ## SIGTERM to the server's process group under that
 	go run ./tests/storm $(CALM) -duration 5s -terminate
 	go run ./tests/storm $(CALM) -interface asgi -duration 5s -terminate
 	go run ./tests/storm $(CALM) -duration 5s -terminate -threads 4 -args "--reactors 3"
-storm-short:
+# Of these, what depends on how an interpreter runs threads.
+storm-threads:
 	go run ./tests/storm -interface asgi -threads 2 -duration 8s -reload-every 2s -args "$(LAST)"
 	go run ./tests/storm -duration 10s -reload-every 1500ms -threads 4 -args "--reactors 3 --max-requests 300 --max-requests-jitter 300 $(LAST)"
+storm-short: storm-threads
 	go run ./tests/storm $(CALM) -duration 9s -reload-every 1300ms -faults -args "--start-timeout 5s $(LAST)"
 	go run ./tests/storm $(CALM) -duration 3s -terminate -args "$(LAST)"
 
