@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 # Where scripts/setup puts a Go if the machine has none that will do.
 export PATH := $(CURDIR)/.tools/go/bin:$(PATH)
+# Compiled as what is delivered: what one target has compiled serves the others.
+export GOFLAGS ?= -trimpath
 
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//')
 LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
@@ -44,7 +46,7 @@ build: ## bin/gobridge, with the interpreter host's library inside
 .PHONY: binary
 binary:
 	@scripts/build-host $(HOST_LIBRARY)
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gobridge ./cmd/gobridge
+	go build -ldflags '$(LDFLAGS)' -o bin/gobridge ./cmd/gobridge
 
 .PHONY: setup setup-run
 setup: ## install everything that `make test` needs
