@@ -96,6 +96,20 @@ func Running(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
+// AwaitStop waits until a process that was sent SIGSTOP has stopped; false if it has ended instead.
+func AwaitStop(pid int) bool {
+	state := ""
+	err := Await(func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		state = "X" // gone
+		if _, rest, found := strings.Cut(string(text), ") "); err == nil && found {
+			state = rest[:1]
+		}
+		return strings.Contains("TZX", state)
+	})
+	return err == nil && state == "T"
+}
+
 // Status is a number from /proc/PID/status, such as Threads or VmRSS (in KiB).
 func Status(pid int, name string) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	tested "gobridge/tests/server"
 )
 
 // chaos kills processes of one server and has it reload, and remembers what it did.
@@ -71,9 +73,16 @@ func (c *chaos) kill(pids []int) int {
 		return 0
 	}
 	pid := pids[c.random.IntN(len(pids))]
-	err := syscall.Kill(pid, syscall.SIGKILL)
+	// One that has just ended by itself can be sent signals until it is reaped, and would count
+	// as killed. What is stopped does not end by itself.
+	err := syscall.Kill(pid, syscall.SIGSTOP)
+	if err == nil && tested.AwaitStop(pid) {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	} else if err == nil {
+		return 0
+	}
 	if errors.Is(err, syscall.ESRCH) {
-		return 0 // it has just ended
+		return 0
 	}
 	if err != nil {
 		c.complain("kill %d: %v", pid, err)
