@@ -89,7 +89,16 @@ func (c *conn) bodyWhole() {
 	case c.phase == taking:
 		c.tookAll()
 	case w.begun && w.intake == nil:
-		w.x.EndBody()
+		c.endBody()
+	}
+}
+
+// endBody tells the application that it has all of the body; and that its client has left, if
+// that came with it.
+func (c *conn) endBody() {
+	c.work.x.EndBody()
+	if c.gone() {
+		c.hangUp()
 	}
 }
 

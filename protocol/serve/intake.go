@@ -157,11 +157,10 @@ func (c *conn) submit() {
 		c.dropIntake()
 	}
 	c.r.port.Submit(w.x, length, file)
-	if c.half {
-		c.hangUp()
-	}
 	if w.intake != nil {
 		c.pour()
+	} else if c.gone() {
+		c.hangUp()
 	}
 	c.awaitBody()
 }
@@ -182,7 +181,7 @@ func (c *conn) pour() {
 	c.dropIntake()
 	w.full = false
 	if w.body == bodyWhole {
-		w.x.EndBody()
+		c.endBody()
 	}
 }
 

@@ -91,6 +91,40 @@ func TestHalfClose(t *testing.T) {
 	})
 }
 
+// The same of a FIN that is there when the body is read.
+func TestHalfCloseBehindBodies(t *testing.T) {
+	large := string(pattern(40000))
+	for _, buffer := range []int64{0, 1 << 10, 64 << 10} {
+		s := start(t, 1, func(c *call) {
+			if c.target == "/later" {
+				io.Copy(io.Discard, c)
+				select {
+				case <-c.hungUp:
+				case <-time.After(patience):
+					t.Error("the application is not told")
+				}
+			}
+			c.atOnce(200, "hello")
+		}, buffered(t, func(s *Settings) { s.Buffer = buffer }))
+		for _, body := range []string{"Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", "Content-Length: 40000\r\n\r\n" + large} {
+			c := s.dial(t)
+			c.send(helloRequest) // and shakes hands, if there is a need to
+			c.want("GET", 200, "hello")
+			held, hold := make(chan bool), make(chan bool)
+			s.ports[0].post(func() {
+				held <- true
+				<-hold
+			})
+			<-held
+			c.send("POST /later HTTP/1.1\r\nHost: x\r\n" + body)
+			c.finish()
+			hold <- true
+			c.want("POST", 200, "hello")
+			c.wantEnd()
+		}
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	settings := func(s *Settings) {
 		s.HeadTime, s.BodyTime, s.IdleTime, s.WriteTime = 100*time.Second, 200*time.Second, 300*time.Second, 400*time.Second

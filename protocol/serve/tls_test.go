@@ -104,7 +104,7 @@ func TestOverTLS(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"bodies": TestBodies, "uploads": TestBackPressureOnUploads, "downloads": TestBackPressureOnDownloads, "continue": TestContinue,
 		"unread bodies": TestUnreadBodies, "too large": TestBodyTooLarge, "failures": TestFailures, "keep-alive": TestKeepAlive,
-		"framing": TestBodyFraming, "ahead": TestPipelining, "taken in": TestBodiesAreTakenIn, "half-closed": TestHalfClose,
+		"framing": TestBodyFraming, "ahead": TestPipelining, "taken in": TestBodiesAreTakenIn, "half-closed": TestHalfClose, "half-closed behind bodies": TestHalfCloseBehindBodies,
 		"gone": TestClientsThatGo, "malformed": TestMalformedByteByByte, "cut": TestDrainIsCut, "sent ahead": TestDrainAnswersWhatWasSentAhead,
 		"files": TestFiles, "files while receiving": TestFileWhileReceiving, "files that fail": TestFilesThatFail, "slow clients of files": TestSlowClientsOfFiles,
 		"who leaves files": TestClientsThatLeaveFiles, "close amid files": TestCloseAmidFiles, "lost amid a file": TestWorkerLostAmidFile,
