@@ -36,6 +36,17 @@ bool gb_loop_is_here(const struct gb_loop *l)
     return false;
 }
 
+PyObject *gb_loop_defer(PyObject *function, PyObject *argument)
+{
+    PyObject *deferred = NULL;
+    if (function != NULL && argument != NULL)
+        deferred = gb_python_help("defer", "OO", function, argument);
+    else if (function != NULL)
+        deferred = gb_python_help("defer", "O", function);
+    gb_py.Py_DecRef(function);
+    return deferred;
+}
+
 // ---- Exchanges.
 
 static struct gb_exchange *new_exchange(struct gb_loop *l)

@@ -63,6 +63,11 @@ struct gb_loop *gb_loop_here(void);
 // Is the caller in the loop's thread? Else RuntimeError is set.
 bool gb_loop_is_here(const struct gb_loop *l);
 
+// What a function of a request returns in another thread: a coroutine that calls it, with an argument
+// unless that is NULL, in the thread where it is awaited; a new reference. It takes over that to the
+// function. NULL with the exception set, where that thread has a loop itself.
+PyObject *gb_loop_defer(PyObject *function, PyObject *argument);
+
 // A task whose coroutine is the call: a new reference, or NULL with the exception set.
 PyObject *gb_loop_task(struct gb_loop *l, PyObject *call);
 

@@ -259,8 +259,8 @@ static PyObject *receive(PyObject *call, PyObject *unused)
 {
     const struct gb_loop *l = ((const struct gb_call *)gb_python_own(call))->loop;
     (void)unused;
-    if (!gb_loop_is_here(l))
-        return NULL;
+    if (l != gb_loop_here())
+        return gb_loop_defer(gb_receive_function(call), NULL);
     PyObject *self = gb_py.PyType_GenericAlloc(type, 0);
     if (self == NULL)
         return NULL;

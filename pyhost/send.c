@@ -23,8 +23,8 @@ static PyObject *send(PyObject *call, PyObject *message)
 {
     struct gb_call *c = gb_python_own(call);
     struct gb_outgoing rest;
-    if (!gb_loop_is_here(c->loop))
-        return NULL;
+    if (c->loop != gb_loop_here())
+        return gb_loop_defer(gb_send_function(call), message);
     if (c->senders != NULL)
         return gb_senders_add(c, message, NULL);
     switch (gb_senders_begin(c, message, &rest)) {

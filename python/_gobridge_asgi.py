@@ -75,6 +75,23 @@ def is_disconnect(exception):
     return False
 
 
+# ---- Other threads.
+
+
+def defer(function, *arguments):
+    """What receive and send return in a thread without a loop, where asgiref and others make what they await elsewhere.
+
+    With a coroutine function nothing would have been called yet, so nothing is here.
+    """
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("receive and send, and what they return, are for the thread of the event loop: use asyncio.run_coroutine_threadsafe")
+    return deferred(function, arguments)
+
+
+async def deferred(function, arguments):
+    return await function(*arguments)
+
+
 # ---- The loop.
 
 

@@ -12,6 +12,7 @@ var asgiTasks = []struct{ page, want string }{
 	{"handled", `["ValueError", "ZeroDivisionError"]`},
 	{"cancelled", `["CancelledError", "stayed", "CancelledError"]`},
 	{"in_time", `["timeout", "in time"]`},
+	{"threads", `"http.request"`},
 	{"grouped", `[0, 1, 2, true, "here", "timeout"]`},
 }
 

@@ -92,6 +92,21 @@ async def cancelled(scope, receive, send):
     await answer(send, [one if isinstance(one, str) else type(one).__name__ for one in ended])
 
 
+async def threads(scope, receive, send):
+    """Another thread makes what is awaited here, as asgiref's async_to_sync has it."""
+    loop = asyncio.get_running_loop()
+
+    def work():
+        def here(awaitable):
+            return asyncio.run_coroutine_threadsafe(awaitable, loop).result(60)
+
+        kind = here(receive())["type"]
+        here(send({"type": "http.response.start", "status": 200, "headers": []}))
+        here(send({"type": "http.response.body", "body": json.dumps(kind).encode()}))
+
+    await loop.run_in_executor(None, work)
+
+
 async def in_time(scope, receive, send):
     """receive() under a time limit, as each Python has it, and a limit that is not reached."""
     await receive()
@@ -183,4 +198,4 @@ async def breaks(scope, receive, send):
     await asyncio.sleep(1000)
 
 
-PAGES = [stops, breaks, noted, handled, told, background, cancelled, in_time, grouped, events, debug]
+PAGES = [stops, breaks, threads, noted, handled, told, background, cancelled, in_time, grouped, events, debug]
