@@ -245,6 +245,8 @@ class Lifespan:
             await self.runner.application(scope, self.receive, self.send)
         except BaseException as error:  # pylint: disable=broad-except
             self.error = error
+            if self.started.is_set() and self.failure is None and not self.stop.is_set():
+                report(f"gobridge[{os.getpid()}]: the application's lifespan has failed while it serves; it goes on without\n", error)
         finally:
             self.ended.set()
             self.started.set()

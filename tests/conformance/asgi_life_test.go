@@ -25,6 +25,7 @@ func lifespanFails(t *testing.T, a *asgi) {
 		{"raises", "on", 3, "NotImplementedError: no lifespan"},
 		{"raises_later", "auto", 0, "ZeroDivisionError: in the startup"},
 		{"raises_later", "on", 3, "ZeroDivisionError: in the startup"},
+		{"raises_while_serving", "on", 0, "has failed while it serves; it goes on without\nTraceback (most recent call last):\n"},
 		{"returns", "auto", 0, ""},
 		{"returns", "on", 3, "returned before its startup was complete"},
 		{"exits", "on", 3, "SystemExit"},

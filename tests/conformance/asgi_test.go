@@ -77,6 +77,7 @@ var asgiMore = []check[*asgi]{
 	{"background tasks and the application's end come behind the response", backgroundGoesOn},
 	{"a stream that watches for its client's leaving ends by cancellation", streamIsCancelled},
 	{"what has no end is cut before the graceful timeout, and the shutdown still comes", endlessEnds},
+	{"--limit-concurrency, --ws-max-size, --ws-max-queue, --ws-per-message-deflate, --ws-ping-interval, --ws-ping-timeout", optionsHold},
 	{"a loop that the application stops finishes what it runs; one that fails ends its worker; both are told", stoppedLoops},
 }
 

@@ -381,7 +381,7 @@ async def application(scope, receive, send):
     if not LIFE["started"]:
         LIFE["early"] += 1
     if scope["type"] == "websocket":
-        return await asgi_sockets.application(scope, receive, send, note, shown)
+        return await asgi_sockets.application(scope, receive, send, note, shown, gate_of(scope))
     path = scope["path"][len(scope["root_path"]):]
     return await PAGES.get(path, PAGES["/scope"])(scope, receive, send)
 

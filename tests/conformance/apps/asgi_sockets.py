@@ -13,17 +13,17 @@ def page(function):
     return function
 
 
-async def application(scope, receive, send, note, shown):
-    """note takes a line for who asks, shown makes JSON of a scope."""
+async def application(scope, receive, send, note, shown, gate):
+    """note takes a line for who asks, shown makes JSON of a scope, gate is what others open."""
     path = scope["path"][len(scope["root_path"]):]
-    await PAGES[path](Socket(scope, receive, send, note, shown))
+    await PAGES[path](Socket(scope, receive, send, note, shown, gate))
 
 
 class Socket:
     """What a page has: the three of ASGI, and notes of what it receives and sends."""
 
-    def __init__(self, scope, receive, send, note, shown):
-        self.scope, self.given, self.send, self.shown = scope, receive, send, shown
+    def __init__(self, scope, receive, send, note, shown, gate):
+        self.scope, self.given, self.send, self.shown, self.gate = scope, receive, send, shown, gate
         self.note = lambda text: note(scope, text)
 
     async def receive(self):
@@ -54,6 +54,16 @@ async def echo(s):
         await s.send({**event, "type": "websocket.send"})
     await s.receive()
     await s.tried({"type": "websocket.send", "text": "late"})
+
+
+@page
+async def gated(s):
+    """It receives nothing until its gate is open."""
+    await s.send({"type": "websocket.accept"})
+    await s.gate.wait()
+    while (event := await s.given())["type"] != "websocket.disconnect":
+        if event["type"] == "websocket.receive":
+            await s.send({**event, "type": "websocket.send"})
 
 
 @page

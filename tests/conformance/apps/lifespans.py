@@ -1,5 +1,6 @@
 """Applications whose lifespan goes wrong in one way or the other: gobridge run lifespans:NAME"""
 
+import asyncio
 import sys
 
 
@@ -24,6 +25,15 @@ async def raises_later(scope, receive, send):
         await receive()
         raise ZeroDivisionError("in the startup")
     await hello(send)
+
+
+async def raises_while_serving(scope, receive, send):
+    if scope["type"] != "lifespan":
+        return await hello(send)
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await asyncio.sleep(0)
+    raise ZeroDivisionError("in a task group of the lifespan")
 
 
 async def returns(scope, receive, send):
