@@ -64,12 +64,13 @@ test: setup ## everything below, shortly
 	@scripts/suite build -- $(STAGES)
 
 # What has much to install, and what depends on the interpreter, on two that few machines have,
-# and that are brought meanwhile.
-MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 frameworks-asgi applications e2e-3.14 frameworks killpoints-3.13t \
-	ctest-3.13t conformance-3.13t peers conformance-3.14 hosts-3.13t hosts-3.14
+# and that are brought meanwhile. TESTED=yes leaves out what make test has run.
+INSTALLED := frameworks-asgi applications frameworks peers
+MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 e2e-3.14 killpoints-3.13t ctest-3.13t conformance-3.13t conformance-3.14 \
+	hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
 test-all: setup ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
-	@scripts/suite build -- pythons $(STAGES) -- $(MORE)
+	@scripts/suite $(if $(TESTED),--more) build -- pythons $(if $(TESTED),,$(STAGES)) $(INSTALLED) -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
 
@@ -190,7 +191,7 @@ bench-nginx: build ## behind nginx by the uwsgi protocol, beside uWSGI and gunic
 	@scripts/setup bench
 	@tests/bench/install
 	tests/bench/run --nginx --write docs/benchmarks-nginx.md
-bench-asgi: build ## ASGI: speed and memory beside uvicorn, Granian, hypercorn, gunicorn and fastpysgi, in 20 minutes
+bench-asgi: build ## ASGI: speed and memory beside uvicorn, Granian, hypercorn, gunicorn and fastpysgi, in 10 to 20 minutes
 	@scripts/setup bench
 	@tests/bench/install
 	tests/bench/run --asgi --write docs/benchmarks-asgi.md
