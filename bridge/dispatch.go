@@ -22,10 +22,10 @@ type dispatch struct {
 	begun   int         // requests begun: in the line, with workers (their clients there or not), or being answered
 	gen     *generation // where new requests go
 	ports   []*Port
-	watcher *Port        // looks soon whether who was to be soon through is; nil: nobody has to
-	waiting atomic.Int32 // line.count, to be read without mu
-	now     atomic.Int64 // coarse clock, Unix nanoseconds
-	resting bool         // and the clock stands
+	watcher atomic.Pointer[Port] // looks soon whether who was to be soon through is; nil: nobody has to
+	waiting atomic.Int32         // line.count, to be read without mu
+	now     atomic.Int64         // coarse clock, Unix nanoseconds
+	resting bool                 // and the clock stands
 	begins  chan struct{}
 }
 
@@ -71,8 +71,6 @@ func (d *dispatch) place(x *Exchange) bool {
 		if busy := d.atWork(p.now); busy != nil {
 			s = busy
 			d.spare(p)
-		} else {
-			s.progress = p.clock()
 		}
 	}
 	if x.run == nil || x.run.gen != s.gen {
@@ -86,7 +84,7 @@ func (d *dispatch) place(x *Exchange) bool {
 			return true // it is broken: its client is told
 		}
 	}
-	d.put(x.run, s)
+	d.put(p, x.run, s)
 	p.inflight++
 	p.toRing(s)
 	return true
@@ -134,7 +132,10 @@ func (s *slot) room() bool {
 
 // put queues a stream that the front owns for a worker. The slot's incarnation is
 // read under mu, where a death also changes it.
-func (d *dispatch) put(r *run, s *slot) {
+func (d *dispatch) put(p *Port, r *run, s *slot) {
+	if s.inflight == 0 {
+		s.progress = p.clock()
+	}
 	g := s.gen.seg
 	shared := g.stream(r.stream)
 	sequence := pyhost.WordSequence(r.word) + 1 // the front's own: a worker can write the shared one
@@ -214,9 +215,6 @@ func (d *dispatch) balance(p *Port) {
 		full := d.fullest(p)
 		if full == nil || full.inflight-dry.inflight < 2 {
 			return
-		}
-		if dry.inflight == 0 {
-			dry.progress = p.clock()
 		}
 		d.move(p, full.first, dry, full.toSpare(dry, p.now))
 	}
@@ -303,7 +301,7 @@ func (d *dispatch) move(p *Port, r *run, to *slot, n int) {
 		next := r.next
 		if r.takeBack() {
 			r.slot.Load().drop(r)
-			d.put(r, to)
+			d.put(p, r, to)
 			p.toRing(to)
 			n--
 		}

@@ -124,9 +124,7 @@ func (p *Port) expireRun(r *run, word uint64) {
 		x.client.Progress() // which leaves: the stream is the worker's until it dies
 	}
 	if first {
-		for _, p := range p.bridge.ports {
-			p.Post(func() { p.recall(s) })
-		}
+		p.bridge.recall(s)
 		go s.gen.expire(s, incarnation, request)
 		return
 	}

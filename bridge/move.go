@@ -9,6 +9,13 @@ import (
 
 // How requests get from one generation to the next.
 
+// recall has what these workers have not begun go back into the line, soon.
+func (b *Bridge) recall(slots ...*slot) {
+	for _, p := range b.ports {
+		p.Post(func() { p.recall(slots...) })
+	}
+}
+
 // recall takes back those of this reactor's requests that workers have not begun, and puts
 // them into the line at their old places.
 func (p *Port) recall(slots ...*slot) {

@@ -43,17 +43,16 @@ func (s *slot) soonThrough(now time.Time) bool {
 // heldUp says whether the worker is not through with what it runs, although it should be. An event
 // loop goes on beside what waits in it.
 func (s *slot) heldUp(now time.Time) bool {
-	if s.inflight == 0 || s.inflight < s.gen.threads || s.gen.bridge.isASGI() {
-		return false
+	since := now.Sub(s.progress)
+	switch {
+	case since < noProgress, s.inflight == 0, s.inflight < s.gen.threads, s.gen.bridge.isASGI():
+		return false // the first is how it mostly is, and costs least
+	case s.worth() == 0:
+		return since >= lateAfter
+	case s.first.state() == pyhost.StateQueued:
+		return since >= notBegun
 	}
-	limit := lateAfter
-	if s.worth() > 0 {
-		limit = noProgress
-		if s.first.state() == pyhost.StateQueued {
-			limit = notBegun
-		}
-	}
-	return now.Sub(s.progress) >= limit
+	return true
 }
 
 // toSpare is how many requests the worker is to give to one that has run dry: one half, or, if it
@@ -67,17 +66,10 @@ func (s *slot) toSpare(dry *slot, now time.Time) int {
 
 // spare notes that a worker was left asleep because another is soon through. One port looks
 // whether it is: within DozeTime, whatever happens.
-func (d *dispatch) spare(p *Port) {
-	if d.watcher == nil {
-		d.watcher = p
-		p.watches = true
-	}
-}
+func (d *dispatch) spare(p *Port) { d.watcher.CompareAndSwap(nil, p) }
 
 // unspare ends the watch, if it is this port's.
-func (d *dispatch) unspare(p *Port) {
-	if d.watcher == p {
-		d.watcher = nil
-		p.watches = false
-	}
-}
+func (d *dispatch) unspare(p *Port) { d.watcher.CompareAndSwap(p, nil) }
+
+// watches says whether it is this port's to look.
+func (p *Port) watches() bool { return p.bridge.dispatch.watcher.Load() == p }

@@ -103,13 +103,13 @@ func TestNobodyStaysBehindARequestThatIsNotSmall(t *testing.T) {
 	expectInflight(t, "after", w, 1, 5, 0)
 	begin(p, "/")
 	expectInflight(t, "one more", w, 1, 6, 0)
-	if p.Turn(); !p.watches {
+	if p.Turn(); !p.watches() {
 		t.Error("that a worker is spared for the second one is forgotten")
 	}
 	finishAll(w[1])
 	slow.answer(200, "")
 	p.Turn()
-	if p.watches || p.Sleep() == DozeBriefly {
+	if p.watches() || p.Sleep() == DozeBriefly {
 		t.Error("the reactor looks again although nobody waits")
 	}
 	p.Awake()
@@ -141,8 +141,8 @@ func TestOneReactorLooksAfterThem(t *testing.T) {
 	}
 	other.Post(func() {}) // it looks at the line then
 	other.Turn()
-	if !one.watches || other.watches {
-		t.Errorf("the first that spared a worker watches: %v, the other: %v", one.watches, other.watches)
+	if !one.watches() || other.watches() {
+		t.Errorf("the first that spared a worker watches: %v, the other: %v", one.watches(), other.watches())
 	}
 	b.w[0].claim()
 	b.now = b.now.Add(noProgress)
@@ -151,8 +151,8 @@ func TestOneReactorLooksAfterThem(t *testing.T) {
 	expectInflight(t, "whoever turns first", b.w, 1, 5, 0)
 	one.Turn()
 	other.Turn()
-	if one.watches == other.watches {
-		t.Errorf("after what was moved look: %v, %v", one.watches, other.watches)
+	if one.watches() == other.watches() {
+		t.Errorf("after what was moved look: %v, %v", one.watches(), other.watches())
 	}
 	for _, w := range b.w[1:] {
 		w.claim()
@@ -161,7 +161,7 @@ func TestOneReactorLooksAfterThem(t *testing.T) {
 		other.Turn()
 	}
 	expectInflight(t, "one slow after the other", b.w, 1, 1, 4)
-	if one.watches || other.watches {
+	if one.watches() || other.watches() {
 		t.Error("somebody looks after requests that no worker is free for")
 	}
 }

@@ -22,7 +22,6 @@ type Port struct {
 	ring     []*slot       // given something since the last Flush
 	inflight int           // streams of ours that a worker has
 	roomMade bool          // a worker has room since the line was last looked at
-	watches  bool          // this is dispatch.watcher
 	now      time.Time     // when the turn's news were taken, or the wait before it was over
 	clock    func() time.Time
 	scratch  []byte // for encoding heads
@@ -204,7 +203,7 @@ func (x *Exchange) progress() {
 // serveLine gives room that was made to those who wait, and evens out what workers
 // have not begun.
 func (p *Port) serveLine() int {
-	if !p.roomMade && !p.watches {
+	if !p.roomMade && !p.watches() {
 		return 0
 	}
 	d := &p.bridge.dispatch
@@ -255,7 +254,7 @@ func (p *Port) Sleep() Doze {
 		return Watch
 	}
 	mode, doze := uint32(pyhost.Asleep), SleepLong
-	if p.watches || p.inflight > 1 && p.doze.try() {
+	if p.watches() || p.inflight > 1 && p.doze.try() {
 		mode, doze = pyhost.Dozing, DozeBriefly
 	}
 	p.asleep.Store(true)
@@ -269,8 +268,7 @@ func (p *Port) Sleep() Doze {
 // Deepen turns a doze that ended without news into sleep. It reports false, and the
 // reactor is awake, when there is work after all.
 func (p *Port) Deepen() bool {
-	p.roomMade = p.roomMade || p.watches    // whom others were spared for may be held up
-	if p.mark(pyhost.Asleep); p.pending() { //gb:step deepen
+	if p.mark(pyhost.Asleep); p.watches() || p.pending() { //gb:step deepen
 		p.Awake()
 		return false
 	}

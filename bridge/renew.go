@@ -182,9 +182,7 @@ func (g *generation) handOver(r *renewals, now time.Time) {
 	d.mu.Lock()
 	from.open = false
 	d.mu.Unlock()
-	for _, p := range g.bridge.ports {
-		p.Post(func() { p.recall(from) })
-	}
+	g.bridge.recall(from)
 	if w := g.workers[from]; w != nil {
 		w.leaves = true
 		g.tellDrain(w)

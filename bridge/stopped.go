@@ -20,9 +20,7 @@ func (g *generation) letLeave(s *slot, w *worker, loop int) {
 		s.open = false
 	}
 	d.mu.Unlock()
-	for _, p := range g.bridge.ports {
-		p.Post(func() { p.recall(s) })
-	}
+	g.bridge.recall(s)
 	g.bridge.log.Error().Int("pid", w.pid).Int("loop", loop).
 		Msg("the application has stopped the event loop of a worker, which finishes what it runs; another one takes its place")
 	if limit := g.bridge.config.GracefulTime; limit > 0 {
