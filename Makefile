@@ -69,8 +69,8 @@ INSTALLED := frameworks-asgi applications frameworks peers
 MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 e2e-3.14 killpoints-3.13t ctest-3.13t conformance-3.13t conformance-3.14 \
 	hosts-3.13t hosts-3.14
 .PHONY: test-all pythons
-test-all: setup ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
-	@scripts/suite $(if $(TESTED),--more) build -- pythons $(if $(TESTED),,$(STAGES)) $(INSTALLED) -- $(MORE)
+test-all: $(if $(TESTED),,setup) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
+	@scripts/suite $(if $(TESTED),--more,build) -- pythons $(if $(TESTED),,$(STAGES)) $(INSTALLED) -- $(MORE)
 pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
 	@scripts/setup all
 
