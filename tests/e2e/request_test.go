@@ -44,49 +44,43 @@ func (r *requested) check(t *testing.T) {
 	}
 }
 
-// once is the address of a server that answers one connection, whatever it is asked.
-func once(t *testing.T, answer string) string {
+// answerOnce is the address of a server that answers one connection, whatever it is asked, in what
+// inside makes of it.
+func answerOnce(t *testing.T, answer string, inside func(net.Conn) net.Conn, orderly bool) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
 	go func() {
-		conn, err := l.Accept()
+		plain, err := l.Accept()
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer plain.Close()
+		conn := inside(plain)
 		if _, err := conn.Read(make([]byte, 64<<10)); err == nil {
 			_, _ = io.WriteString(conn, answer)
+		}
+		if orderly {
+			conn.Close()
 		}
 	}()
 	return l.Addr().String()
 }
 
-// onceInTLS is the address of a server that answers one connection inside TLS, and then closes it
-// as a server does, or as one that dies.
+// once does so without TLS.
+func once(t *testing.T, answer string) string {
+	t.Helper()
+	return answerOnce(t, answer, func(c net.Conn) net.Conn { return c }, true)
+}
+
+// onceInTLS does so inside TLS, and then closes the connection as a server does, or as one that dies.
 func onceInTLS(t *testing.T, p *pki, answer string, orderly bool) string {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(p.path("server.pem"), p.path("server.key"))
 	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}})
-		if _, err := secure.Read(make([]byte, 64<<10)); err == nil {
-			_, _ = io.WriteString(secure, answer)
-		}
-		if orderly {
-			secure.Close()
-		}
-	}()
-	return l.Addr().String()
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	return answerOnce(t, answer, func(c net.Conn) net.Conn { return tls.Server(c, config) }, orderly)
 }
 
 const sumOfABC = "3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
