@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -176,4 +177,22 @@ func TestRefused(t *testing.T) {
 		add("chunked body, "+c.name, err)
 	}
 	golden(t, "testdata/refused.txt", table.String())
+}
+
+// What one unusual request needed does not stay with its parser, nor does what it points into.
+func TestForgetKeepsLittle(t *testing.T) {
+	for name, drop := range map[string]func(*Parser){"Forget": (*Parser).Forget, "Reset": (*Parser).Reset} {
+		p := Parser{}
+		head := "GET http://x/ HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n", 9000) + "\r\n"
+		if n, err := p.Parse([]byte(head)); n != len(head) || err != nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+		drop(&p)
+		if f, e := cap(p.Request.Fields), cap(p.ends); f > keepFields || e > keepFields {
+			t.Errorf("%s: room for %d fields and %d lines is kept", name, f, e)
+		}
+		if !reflect.DeepEqual(p.seen, fieldsSeen{}) || p.Request.Method != nil || p.Request.Target != nil {
+			t.Errorf("%s: %+v, %+v are kept", name, p.seen, p.Request)
+		}
+	}
 }

@@ -30,9 +30,25 @@ type Parser struct {
 	seen    fieldsSeen
 }
 
+// keepFields is for how many fields a parser keeps memory: what only an unusual head needs would
+// stay with it, and nobody counts it.
+const keepFields = 256
+
+// Forget drops what was found, for the buffer that it points into is given back while the request
+// goes on.
+func (p *Parser) Forget() {
+	fields := p.Request.Fields
+	clear(fields[:cap(fields)])
+	if p.Request, p.seen = (bridge.Request{Fields: fields[:0]}), (fieldsSeen{}); cap(fields) > keepFields {
+		p.Request.Fields, p.ends = nil, nil
+	}
+}
+
 // Reset makes the parser ready for another connection, and drops what it found.
 func (p *Parser) Reset() {
-	clear(p.Request.Fields)
+	if clear(p.Request.Fields); cap(p.Request.Fields) > keepFields {
+		p.Request.Fields, p.ends = nil, nil
+	}
 	*p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores,
 		Request: bridge.Request{Fields: p.Request.Fields[:0]}, ends: p.ends[:0]}
 }

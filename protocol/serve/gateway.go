@@ -34,6 +34,9 @@ func (c *conn) useGateway(h *cgi.Head, b []byte, n int, err error) int {
 	if !c.begin(&h.Request, h.Forwarded && believed, n, len(b)-n) {
 		return len(b)
 	}
+	if n > longHead {
+		w.forget()
+	}
 	return n
 }
 

@@ -223,6 +223,9 @@ func (c *conn) use(b []byte) (taken int) {
 
 func (c *conn) releaseKept() {
 	if c.kept.memory != nil {
+		if c.work != nil {
+			c.work.forget()
+		}
 		c.r.giveBuffer(c.kept.memory)
 		c.kept = buffer{}
 	}

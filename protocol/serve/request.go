@@ -112,6 +112,21 @@ func (c *conn) releaseWork() {
 	r.works = append(r.works, w)
 }
 
+// forget has the parsers drop what they have found of a head that the bridge has. While its request
+// waits they would hold on to the buffer that it lay in, which is given back and no longer counted.
+func (w *work) forget() {
+	w.parser.Forget()
+	if w.packets != nil {
+		w.packets.Head.Reset()
+	}
+	if w.netstrings != nil {
+		w.netstrings.Head.Reset()
+	}
+	if w.records != nil {
+		w.records.Head.Reset()
+	}
+}
+
 // resetGateways has the parsers of web servers' requests drop what they have found.
 func (w *work) resetGateways() {
 	if w.packets != nil {
@@ -145,6 +160,9 @@ func (c *conn) useHead(b []byte) int {
 	if !c.begin(&p.Request, p.Forwarded, n, len(b)-n) {
 		return len(b)
 	}
+	if n > longHead {
+		w.forget()
+	}
 	return n
 }
 
@@ -159,6 +177,13 @@ func (c *conn) awaitHead() {
 // longHead is so many bytes that a head counts in the memory budget, for the bridge may have
 // to keep it: until the body is here, or as long as the request waits in the line.
 const longHead = smallBuffer
+
+// headMemory is about what the bridge keeps of a head of so many bytes: in environ the target stands
+// three times (PATH_INFO and QUERY_STRING, REQUEST_URI, RAW_URI), and fields are variables.
+func headMemory(q *bridge.Request, head int) int64 {
+	const more = 8 + len("HTTP_") // struct gb_variable, and the prefix
+	return int64(head + 2*len(q.Target) + more*len(q.Fields))
+}
 
 // begin hands a request to the bridge, or takes its body in first. In its head, of so many
 // bytes, proxies may have spoken of the client; behind it lie as many bytes already. It reports
@@ -186,11 +211,12 @@ func (c *conn) begin(q *bridge.Request, forwarded bool, head, behind int) bool {
 		return false
 	}
 	if head > longHead {
-		if !r.server.budget.take(int64(head)) {
+		size := headMemory(q, head)
+		if !r.server.budget.take(size) {
 			c.refuse(memoryShort)
 			return false
 		}
-		w.charged = int64(head)
+		w.charged = size
 	}
 	if c.takesIn(q, behind) {
 		return c.take(q, behind)
