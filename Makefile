@@ -65,7 +65,7 @@ test: setup ## everything below, shortly
 
 # What has much to install, and what depends on the interpreter, on two that few machines have,
 # and that are brought meanwhile. TESTED=yes leaves out what make test has run.
-INSTALLED := frameworks-asgi applications frameworks peers
+INSTALLED := frameworks-asgi applications frameworks test-container peers
 MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 e2e-3.14 killpoints-3.13t ctest-3.13t conformance-3.13t conformance-3.14 \
 	hosts-3.13t hosts-3.14
 .PHONY: test-all pythons

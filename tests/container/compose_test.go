@@ -61,6 +61,7 @@ func readCompose(t *testing.T) (c composed) {
 
 // testCompose checks examples/docker/compose.yaml and then does what it says, step by step.
 func testCompose(t *testing.T) {
+	t.Parallel()
 	file := readCompose(t)
 	prepare, app, nginx := file.Services["prepare"], file.Services["app"], file.Services["nginx"]
 	if len(file.Services) != 3 || app.Build == nil || prepare.Image != app.Image {

@@ -25,6 +25,7 @@ func TestContainer(t *testing.T) {
 }
 
 func testImage(t *testing.T) {
+	t.Parallel()
 	config := configOf(t, "gobridge")
 	folder := unpack(t, "gobridge")
 	t.Run("what it says of itself", func(t *testing.T) { checkConfig(t, config) })
@@ -77,11 +78,11 @@ func checkConfig(t *testing.T, c imageConfig) {
 }
 
 // ours are the places of what the Dockerfile adds to the Python image.
-var ours = regexp.MustCompile(`^/(usr/local/bin/gobridge$|usr/local/lib/gobridge$|usr/local/lib/gobridge/(gobridge|gobridge-host\.so|LICENSE)$|venv$|venv/|app$|home/gobridge$|home/gobridge/\.|run/gobridge$|etc/(sub[ug]id|passwd|group|shadow|gshadow)-?$)`)
+var ours = regexp.MustCompile(`^/(usr/local/bin/gobridge$|usr/local/lib/gobridge$|usr/local/lib/gobridge/(gobridge|gobridge-host\.so|LICENSE)$|venv$|venv/|app$|home/gobridge$|home/gobridge/\.|run/gobridge$|etc/\.pwd\.lock$|etc/(sub[ug]id|passwd|group|shadow|gshadow)-?$)`)
 
 // mounted is where building has mounted something: an empty file or folder stays, as of
 // /etc/hosts with any engine.
-var mounted = regexp.MustCompile(`^/(etc/hosts|go(/pkg(/mod)?)?|root/\.cache(/go-build)?|usr/local/go|wheels)$`)
+var mounted = regexp.MustCompile(`^/(etc/(hosts|hostname|resolv\.conf)|go(/pkg(/mod)?)?|root/\.cache(/go-build)?|usr/local/go|wheels)$`)
 
 // checkContent wants nothing in the image but what is to be: no compiler, no sources.
 func checkContent(t *testing.T, folder string) {
