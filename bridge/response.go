@@ -16,6 +16,7 @@ type ResponseHead struct {
 	Lines      []byte // the header lines as they go out, each with its CRLF
 	HasDate    bool
 	HasServer  bool
+	Close      bool  // the application wants the connection closed behind it
 	BodyLength int64 // bytes, or -1 when the application set no Content-Length
 	table      []byte
 }
@@ -70,7 +71,7 @@ func decodeHead(h *ResponseHead, kind uint32, b []byte) error {
 		return errHead
 	}
 	*h = ResponseHead{Status: status, BodyLength: length,
-		HasDate: flags&pyhost.HeadDate != 0, HasServer: flags&pyhost.HeadServer != 0,
+		HasDate: flags&pyhost.HeadDate != 0, HasServer: flags&pyhost.HeadServer != 0, Close: flags&pyhost.HeadClose != 0,
 		table: rest[:table], Reason: rest[table : table+reason], Lines: rest[table+reason:]}
 	return h.check()
 }

@@ -63,11 +63,21 @@ static bool is(const char *text, size_t size, const char *name)
 
 // ---- Headers.
 
+// White space around a value is no part of it (Django's cookies begin with some).
+static void trim(const char **value, size_t *size)
+{
+    for (; *size > 0 && (**value == ' ' || **value == '\t'); --*size)
+        ++*value;
+    while (*size > 0 && ((*value)[*size - 1] == ' ' || (*value)[*size - 1] == '\t'))
+        --*size;
+}
+
 // Those that are the server's business.
 static const char *const hop_by_hop[] = {
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
 #define HOP_BY_HOP (sizeof hop_by_hop / sizeof *hop_by_hop)
+#define CONNECTION 0
 
 // Which of them it is; HOP_BY_HOP: none.
 static size_t which_hop_by_hop(const char *name, size_t size)
@@ -78,6 +88,22 @@ static size_t which_hop_by_hop(const char *name, size_t size)
     while (i < HOP_BY_HOP && !is(name, size, hop_by_hop[i]))
         i++;
     return i;
+}
+
+// Has `Connection` the option close (RFC 9112 section 9.6)? The front says and does it then.
+static bool asks_close(const char *value, size_t size)
+{
+    const char *end = value + size;
+    while (value < end) {
+        const char *comma = memchr(value, ',', (size_t)(end - value)), *next = comma != NULL ? comma : end;
+        const char *option = value;
+        size_t length = (size_t)(next - value);
+        trim(&option, &length);
+        if (is(option, length, "close"))
+            return true;
+        value = next + 1;
+    }
+    return false;
 }
 
 static const char *told_once(size_t which)
@@ -112,15 +138,6 @@ static bool add_line(struct gb_head *h, const char *name, size_t name_size, cons
 bool gb_head_line(struct gb_head *h, const char *name, const char *value, size_t value_size)
 {
     return add_line(h, name, strlen(name), value, value_size);
-}
-
-// White space around a value is no part of it (Django's cookies begin with some).
-static void trim(const char **value, size_t *size)
-{
-    for (; *size > 0 && (**value == ' ' || **value == '\t'); --*size)
-        ++*value;
-    while (*size > 0 && ((*value)[*size - 1] == ' ' || (*value)[*size - 1] == '\t'))
-        --*size;
 }
 
 // Raises ValueError about a name that is none, as Python would write it: it may hold the end
@@ -192,7 +209,11 @@ enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_siz
     }
     size_t which = which_hop_by_hop(name, name_size);
     if (which < HOP_BY_HOP && !(h->names_trailers && is(name, name_size, "trailer"))) {
-        *tell = told_once(which);
+        bool heeded = which == CONNECTION && asks_close(value, value_size);
+        if (heeded)
+            h->flags |= GB_HEAD_CLOSE;
+        else
+            *tell = told_once(which);
         return GB_FIELD_LEFT_OUT;
     }
     if (h->trails && !may_trail(name, name_size))

@@ -94,6 +94,7 @@ const (
 	// ResponseHead.Flags
 	HeadDate   = 1
 	HeadServer = 2
+	HeadClose  = 4
 )
 
 // Sizes of what the pipes carry, in bytes.

@@ -284,6 +284,7 @@ struct gb_line {
 enum {
     GB_HEAD_DATE = 1,   // the application set Date
     GB_HEAD_SERVER = 2, // the application set Server
+    GB_HEAD_CLOSE = 4,  // the application wants the connection closed behind the response
 };
 
 #endif

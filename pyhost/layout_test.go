@@ -49,7 +49,7 @@ var constants = map[string]uint64{
 	"GB_REQUEST_HEAD": RequestHEAD, "GB_REQUEST_HTTP10": RequestHTTP10, "GB_REQUEST_EXPECT": RequestExpect, "GB_REQUEST_SPOOLED": RequestSpooled, "GB_REQUEST_WEBSOCKET": RequestWebSocket, "GB_REQUEST_GATEWAY": RequestGateway, "GB_REQUEST_TRAILERS": RequestTrailers, "GB_REQUEST_TLS": RequestTLS,
 	"GB_LENGTH_UNKNOWN": LengthUnknown, "GB_MAX_REQUEST_HEAD": MaxRequestHead, "GB_MAX_RESPONSE_HEAD": MaxResponseHead,
 	"GB_RECORD_HEAD": RecordHead, "GB_RECORD_BODY": RecordBody, "GB_RECORD_FILE": RecordFile, "GB_RECORD_HINTS": RecordHints, "GB_RECORD_ACCEPT": RecordAccept, "GB_RECORD_TEXT": RecordText, "GB_RECORD_BINARY": RecordBinary,
-	"GB_RECORD_CLOSE": RecordClose, "GB_RECORD_TRAILERS": RecordTrailers, "GB_RECORD_MORE": RecordMore, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer,
+	"GB_RECORD_CLOSE": RecordClose, "GB_RECORD_TRAILERS": RecordTrailers, "GB_RECORD_MORE": RecordMore, "GB_HEAD_DATE": HeadDate, "GB_HEAD_SERVER": HeadServer, "GB_HEAD_CLOSE": HeadClose,
 	"GB_MSG_BOOT": MsgBoot, "GB_MSG_SPAWN": MsgSpawn, "GB_MSG_SETUP": MsgSetup, "GB_MSG_DRAIN": MsgDrain, "GB_MSG_STOPPING": MsgStopping,
 	"GB_MSG_BOOTED": MsgBooted, "GB_MSG_HELLO": MsgHello, "GB_MSG_READY": MsgReady, "GB_MSG_FAILED": MsgFailed,
 	"GB_MSG_SPAWNED": MsgSpawned, "GB_MSG_TEMPLATE": MsgTemplate, "GB_MSG_IMPORTED": MsgImported, "GB_MSG_FILE": MsgFile, "GB_MSG_LEAVING": MsgLeaving,

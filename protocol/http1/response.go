@@ -42,7 +42,7 @@ type Response struct {
 // whether the connection must be closed behind it.
 func AppendHead(dst []byte, h *bridge.ResponseHead, r *Response) (out []byte, f Framing, closes bool) {
 	f = framing(h, r)
-	closes = !r.KeepAlive || f == UntilClose
+	closes = !r.KeepAlive || f == UntilClose || h.Close && !r.Alone // a web server's connection is not the client's
 	if !r.CGI {
 		dst = appendStatusLine(dst, h)
 	}

@@ -54,6 +54,10 @@ func TestAppendHead(t *testing.T) {
 			"Content-Length: 7\r\nStatus: 200 OK\r\n\r\n", Counted, true},
 		{"carried, 204 with a length", bridge.ResponseHead{Status: 204, Lines: []byte("Content-Length: 0\r\nStatus: 1\r\nX: y\r\n")}, Response{Alone: true, CGI: true, Carried: true, KeepAlive: true},
 			"X: y\r\nStatus: 204 No Content\r\n\r\n", Empty, false},
+		{"closed by the application", bridge.ResponseHead{Status: 200, Lines: []byte("Content-Length: 0\r\n"), Close: true}, Response{Minor: 1, KeepAlive: true},
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", Counted, true},
+		{"closed by the application, carried", bridge.ResponseHead{Status: 200, BodyLength: -1, Close: true}, Response{Alone: true, CGI: true, Carried: true, KeepAlive: true},
+			"Status: 200 OK\r\n\r\n", Carried, false},
 		{"unknown status", bridge.ResponseHead{Status: 777, BodyLength: -1}, Response{Minor: 1, NoBody: true, KeepAlive: true},
 			"HTTP/1.1 777 \r\n\r\n", Empty, false},
 	} {

@@ -1,7 +1,7 @@
 """Applications, and the table of what their responses must be."""
 import sys
 
-from wsgi_front import ABORTED, DATE, HTTP10, SERVER, UNKNOWN
+from wsgi_front import ABORTED, CLOSE, DATE, HTTP10, SERVER, UNKNOWN
 
 # ---- Applications.
 
@@ -198,11 +198,12 @@ CASES = [
     ("other status", simple("404 Nicht gefunden \xe4"), {}, dict(status=404, reason="Nicht gefunden \xe4")),
     ("empty reason", simple("404 "), {}, dict(status=404, reason="")),
     ("hop-by-hop headers go", simple(headers=[("Connection", "close"), ("Transfer-Encoding", "chunked"), ("A", "b")]), {},
-     dict(headers=[("A", "b"), ("Content-Length", "5")], errors="transfer-encoding is the server's business")),
-    ("and are told of once", simple(headers=[("connection", "close"), ("TRANSFER-ENCODING", "x")]), {},
-     dict(headers=[("Content-Length", "5")])),
-    ("another is told of", simple(headers=[("Connection", "close"), ("Upgrade", "x")]), {},
-     dict(headers=[("Content-Length", "5")], errors="upgrade is the server's business")),
+     dict(headers=[("A", "b"), ("Content-Length", "5")], flags=CLOSE, errors="transfer-encoding is the server's business")),
+    ("and are told of once", simple(headers=[("TRANSFER-ENCODING", "x")]), {}, dict(headers=[("Content-Length", "5")], flags=0)),
+    ("another is told of", simple(headers=[("Connection", "upgrade, \tCLOSE ,"), ("Upgrade", "x")]), {},
+     dict(headers=[("Content-Length", "5")], flags=CLOSE, errors="upgrade is the server's business")),
+    ("what else a connection is to be", simple(headers=[("Connection", "closed, not close")]), {},
+     dict(headers=[("Content-Length", "5")], flags=0, errors="connection is the server's business")),
     # HEAD, 204, 304
     ("HEAD", simple(), dict(method="HEAD"), dict(body=b"", length=5, headers=[("Content-Length", "5")])),
     ("HEAD with its own length", simple(headers=[("Content-Length", "9")]), dict(method="HEAD"), dict(body=b"", length=9)),

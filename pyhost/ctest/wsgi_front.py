@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 UNKNOWN = 2 ** 64 - 1
 FINISHED, ABORTED = 0, 1
 HEAD, HTTP10, EXPECT, SPOOLED = 1, 2, 4, 8
-DATE, SERVER = 1, 2
+DATE, SERVER, CLOSE = 1, 2, 4
 STAYS = 2 ** 63
 
 LIBRARY = sys.argv[1]

@@ -92,6 +92,7 @@ func framingIsOurs(t *testing.T, a *asgi) {
 	if got.body != "x" || got.framing != counted || got.get("connection") != "close" {
 		t.Errorf("%v", got)
 	}
+	a.mayClose(t)
 	pieces := []string{start(""), body(", 'body': b'x', 'more_body': True"), body(", 'body': b'y'")}
 	if got, _ := a.send(t, "POST", "", pieces...); got.body != "xy" || got.framing != chunked {
 		t.Errorf("HTTP/1.1: %v", got)
@@ -101,6 +102,17 @@ func framingIsOurs(t *testing.T, a *asgi) {
 	if got := c.receive(t, "POST"); got.body != "xy" || got.framing != closing {
 		t.Errorf("HTTP/1.0: %v", got)
 	}
+}
+
+// mayClose: the application may have the connection closed.
+func (a *asgi) mayClose(t *testing.T) {
+	t.Helper()
+	c, text := dial(t, a.one), "["+start(", 'headers': [(b'connection', b'Close')]")+","+body("")+"]"
+	c.send(t, "POST /sends?%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", unique(), len(text), text)
+	if got := c.receive(t, "POST"); got.status != 200 || got.get("connection") != "close" {
+		t.Errorf("%v", got)
+	}
+	c.end(t)
 }
 
 func piecesFlow(t *testing.T, a *asgi) {
