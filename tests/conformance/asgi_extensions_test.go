@@ -10,15 +10,30 @@ import (
 
 // scopeExtensions: what is announced is what this client can be sent.
 func scopeExtensions(t *testing.T, a *asgi) {
-	always := "http.response.pathsend:map[] http.response.zerocopysend:map[]"
-	hints := "http.response.early_hint:map[] "
-	wantScope(t, a.get(t, "/scope").scope(t), map[string]string{"extensions": "map[" + hints + always + "]"})
+	const always, hints = "http.response.pathsend:map[] ", "http.response.early_hint:map[] "
+	const last = "http.response.zerocopysend:map[]"
+	want := func(scope map[string]value, extensions string) {
+		t.Helper()
+		wantScope(t, a.withoutTLS(t, scope), map[string]string{"extensions": "map[" + extensions + "]"})
+	}
+	want(a.get(t, "/scope").scope(t), hints+always+last)
 	c := dial(t, a.one)
 	c.send(t, "GET /scope HTTP/1.1\r\nHost: x\r\nTE: deflate, trailers\r\nConnection: TE\r\n\r\n")
-	wantScope(t, c.receive(t, "GET").scope(t), map[string]string{
-		"extensions": "map[" + hints + "http.response.pathsend:map[] http.response.trailers:map[] http.response.zerocopysend:map[]]"})
+	want(c.receive(t, "GET").scope(t), hints+always+"http.response.trailers:map[] "+last)
 	c.send(t, "GET /scope HTTP/1.0\r\nTE: trailers\r\n\r\n")
-	wantScope(t, c.receive(t, "GET").scope(t), map[string]string{"extensions": "map[" + always + "]"})
+	want(c.receive(t, "GET").scope(t), always+last)
+}
+
+// withoutTLS wants the extension tls to be there where the connection is encrypted, and takes it out.
+// What it has is for TestHTTPS.
+func (a *asgi) withoutTLS(t *testing.T, scope map[string]value) map[string]value {
+	t.Helper()
+	extensions := scope["extensions"].is.(map[string]value)
+	if _, there := extensions["tls"]; there != a.encrypted {
+		t.Errorf("is the connection encrypted? %v. %v", a.encrypted, extensions)
+	}
+	delete(extensions, "tls")
+	return scope
 }
 
 func pathIsSent(t *testing.T, a *asgi) {

@@ -1,13 +1,17 @@
 package conformance
 
 import (
+	"crypto/tls"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"gobridge/tests/certs"
 	"gobridge/tests/server"
 )
 
@@ -16,6 +20,7 @@ import (
 type asgi struct {
 	python, host string
 	loops        string         // --threads of one: where there is no GIL, it has several event loops
+	encrypted    bool           // one and two speak HTTPS
 	all          bool           // ask also for what the interpreter makes no difference to, but for its being there
 	one          *server.Server // a worker; also on the socket
 	two          *server.Server // two workers of the ASGI 2 form, mounted at /shop
@@ -83,34 +88,64 @@ var asgiMore = []check[*asgi]{
 
 // TestASGI asks for the ASGI half of the table on every interpreter in each of its hosts.
 func TestASGI(t *testing.T) {
-	everywhere(t, func(t *testing.T, i interpreter) {
-		a := startASGI(t, &i)
-		a.all = i.last
-		runTable(t, "ASGI", i.String(), asgiChecks, a)
-		runTable(t, "ASGI-WebSocket", i.String(), asgiSockets, a)
-		runTable(t, "ASGI+", i.String(), asgiMore, a)
-		if err := a.one.AtRest(); err != nil {
-			t.Error(err)
-		}
-	})
+	everywhere(t, func(t *testing.T, i interpreter) { askASGI(t, i, false) })
 }
 
-func startASGI(t *testing.T, i *interpreter) *asgi {
+// TestASGIByTLS asks for the same by HTTPS, on one interpreter.
+func TestASGIByTLS(t *testing.T) {
+	t.Parallel()
+	askASGI(t, lastInterpreter(t), true)
+}
+
+func askASGI(t *testing.T, i interpreter, encrypted bool) {
+	t.Helper()
+	where := i.String()
+	if encrypted {
+		where += " by TLS"
+	}
+	a := startASGI(t, &i, encrypted)
+	runTable(t, "ASGI", where, asgiChecks, a)
+	runTable(t, "ASGI-WebSocket", where, asgiSockets, a)
+	runTable(t, "ASGI+", where, asgiMore, a)
+	if err := a.one.AtRest(); err != nil {
+		t.Error(err)
+	}
+}
+
+func startASGI(t *testing.T, i *interpreter, encrypted bool) *asgi {
 	t.Helper()
 	dir := t.TempDir()
-	a := &asgi{python: i.path, host: i.host, loops: "1", socket: filepath.Join(dir, "s"), meeting: dir}
+	a := &asgi{python: i.path, host: i.host, loops: "1", all: i.last, encrypted: encrypted, socket: filepath.Join(dir, "s"), meeting: dir}
 	if i.noGIL {
 		a.loops = "2"
 	}
 	c := server.Config{Application: "asgi_checks:application", Dir: "apps"}
 	common := []string{"--python", a.python, "--host", a.host}
-	c.Args = append(common[:4:4], "--workers", "1", "--threads", a.loops, "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
+	if encrypted {
+		common = append(common, encrypt(t, &c)...)
+	}
+	c.Args = append(slices.Clip(common), "--workers", "1", "--threads", a.loops, "--bind", "unix:"+a.socket, "--forwarded-allow-ips", "127.0.0.1")
 	a.one = server.UntilEnd(t, c)
 	c.Application, c.Env = "asgi_checks:double", []string{"MEETING=" + dir, "PYTHONASYNCIODEBUG=1"}
 	// The plain loop of asyncio here, and uvloop above if the interpreter has it.
-	c.Args = append(common[:4:4], "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1", "--request-id-header", "X-Request-ID")
+	c.Args = append(slices.Clip(common), "--workers", "2", "--root-path", "/shop", "--loop", "asyncio", "--forwarded-allow-ips", "192.0.2.1", "--request-id-header", "X-Request-ID")
 	a.two = server.UntilEnd(t, c)
 	return a
+}
+
+// encrypt has a server speak HTTPS by its first address; it returns the arguments for that.
+func encrypt(t *testing.T, c *server.Config) []string {
+	t.Helper()
+	authority, err := certs.New("a test")
+	path := filepath.Join(t.TempDir(), "server")
+	if err == nil {
+		err = authority.Write(path, pkix.Name{CommonName: "localhost"}, "localhost")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Bind, c.TLS = "https:127.0.0.1:0", &tls.Config{RootCAs: authority.Pool(), ServerName: "localhost"}
+	return []string{"--certfile", path + ".pem", "--keyfile", path + ".key"}
 }
 
 func (a *asgi) ask(t *testing.T, method, target, text string, more ...string) *answer {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -220,10 +221,11 @@ func (c *client) chunk() (string, error) {
 }
 
 func (c *client) chunks(a *answer) error {
+	var whole strings.Builder
 	for {
 		text, err := c.chunk()
-		if a.body += text; err != nil || text == "" {
-			a.trailers = c.trailers
+		if whole.WriteString(text); err != nil || text == "" {
+			a.body, a.trailers = whole.String(), c.trailers
 			return err
 		}
 		a.chunks = append(a.chunks, text)
@@ -248,10 +250,14 @@ func (c *client) finish() error {
 }
 
 func (c *client) reset() error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	conn := c.Conn
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn() // which says nothing of an end then
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			return err
 		}
 	}
-	return c.Close()
+	return conn.Close()
 }

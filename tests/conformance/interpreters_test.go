@@ -41,3 +41,14 @@ func everywhere(t *testing.T, f func(t *testing.T, i interpreter)) {
 		})
 	}
 }
+
+// lastInterpreter is the last one, in its first place.
+func lastInterpreter(t *testing.T) interpreter {
+	t.Helper()
+	all, err := pythons.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := all[len(all)-1]
+	return interpreter{path: p.Path, host: string(pythons.Everywhere(all[len(all)-1:])[0].Host), version: p.About.Version, noGIL: p.About.NoGIL}
+}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,17 +21,18 @@ const Patience = 3 * time.Minute
 
 // Config says what to run. The zero value of a field is its default.
 type Config struct {
-	Binary      string   // default: bin/gobridge of this repository
-	Command     []string // instead of the binary: what runs it, and takes further arguments
-	Application string   // module:attribute; none with a Command
-	Dir         string   // where it runs
-	Bind        string   // default: a free port on 127.0.0.1
-	Args        []string // further arguments of gobridge run
-	Env         []string // variables set on top of the test's own
-	Group       bool     // in a process group of its own
-	Terminal    *os.File // in which it runs, in a session of its own; default: none
-	MayEnd      bool     // UntilEnd: before the test does
-	User        uint32   // as whom it runs; default: the test's own
+	Binary      string      // default: bin/gobridge of this repository
+	Command     []string    // instead of the binary: what runs it, and takes further arguments
+	Application string      // module:attribute; none with a Command
+	Dir         string      // where it runs
+	Bind        string      // default: a free port on 127.0.0.1
+	Args        []string    // further arguments of gobridge run
+	Env         []string    // variables set on top of the test's own
+	Group       bool        // in a process group of its own
+	Terminal    *os.File    // in which it runs, in a session of its own; default: none
+	MayEnd      bool        // UntilEnd: before the test does
+	User        uint32      // as whom it runs; default: the test's own
+	TLS         *tls.Config // what a client needs of its first address; default: that is not encrypted
 }
 
 // Server is a gobridge that serves, or that has served.
@@ -39,6 +41,7 @@ type Server struct {
 
 	process          *exec.Cmd
 	network, address string
+	tls              *tls.Config
 	output, log      Record
 	ended            chan struct{}
 }
@@ -75,7 +78,7 @@ func Run(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{process: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
+	s := &Server{process: exec.Command(command[0], command[1:]...), ended: make(chan struct{}), tls: c.TLS}
 	c.prepare(s.process)
 	s.process.Stdout, s.process.Stderr = &s.output, &s.log
 	s.process.WaitDelay = 30 * time.Second // what an application leaves behind may hold the pipes
@@ -186,7 +189,12 @@ func Root() (string, error) {
 }
 
 // Dial connects to the server.
-func (s *Server) Dial() (net.Conn, error) { return net.Dial(s.network, s.address) }
+func (s *Server) Dial() (net.Conn, error) {
+	if s.tls != nil {
+		return tls.Dial(s.network, s.address, s.tls)
+	}
+	return net.Dial(s.network, s.address)
+}
 
 // Address is the HOST:PORT or the path that it listens on.
 func (s *Server) Address() string { return s.address }
@@ -196,14 +204,16 @@ func (s *Server) URL(path string) string {
 	if s.network == "unix" {
 		return "http://localhost" + path
 	}
+	if s.tls != nil {
+		return "https://" + s.address + path
+	}
 	return "http://" + s.address + path
 }
 
 // Client returns an HTTP client that connects to this server, whatever the URL's host is.
 func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return s.Dial() },
-	}}
+	dial := func(context.Context, string, string) (net.Conn, error) { return s.Dial() }
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DialTLSContext: dial}}
 }
 
 // Log is what the server and its application have written to standard error.
