@@ -64,14 +64,14 @@ test: setup ## everything below, shortly
 	@scripts/suite build -- $(STAGES)
 
 # What has much to install, and what depends on the interpreter, on two that few machines have,
-# and that are brought meanwhile. TESTED=yes leaves out what make test has run.
+# and that are brought meanwhile, as is Chromium. TESTED=yes leaves out what make test has run.
 INSTALLED := frameworks-asgi applications frameworks test-container peers
 MORE := e2e-3.13t storm-threads-3.13t ctest-3.14 e2e-3.14 killpoints-3.13t ctest-3.13t conformance-3.13t conformance-3.14 \
-	hosts-3.13t hosts-3.14
+	hosts-3.13t hosts-3.14 browser
 .PHONY: test-all pythons
-test-all: $(if $(TESTED),,setup) ## that, frameworks and applications, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
+test-all: $(if $(TESTED),,setup) ## that, frameworks and applications, a browser, and the interpreter's part on 3.14 and on a 3.13 without a GIL; what CI runs
 	@scripts/suite $(if $(TESTED),--more,build) -- pythons $(if $(TESTED),,$(STAGES)) $(INSTALLED) -- $(MORE)
-pythons: ## bring these two (into a cache folder; see docs/interpreters.md)
+pythons: ## bring these two (into a cache folder; see docs/interpreters.md), and the system packages of test-all
 	@scripts/setup all
 
 .PHONY: unit vet
@@ -115,14 +115,15 @@ e2e: ## the real binary with real peers, on every interpreter of this machine
 conformance: ## a line for each check of the WSGI and HTTP tables, on every interpreter of this machine
 	cd tests/conformance && go test -count=1 -timeout 30m
 
-.PHONY: frameworks frameworks-asgi test-browser applications peers
+.PHONY: frameworks frameworks-asgi browser test-browser applications peers
 frameworks: ## install every WSGI framework that can be, and visit pages of each
 	@scripts/setup frameworks
 	go test -v -count=1 -run 'TestFrameworks' ./tests/frameworks
 frameworks-asgi: ## install the ASGI frameworks, visit pages of each, and use the examples of FastAPI, Starlette and Channels
 	@scripts/setup asgi
 	go test -v -count=1 -run 'TestASGI|TestMonitored|Example$$' ./tests/frameworks
-test-browser: build ## install Chromium, and use the examples of Starlette and Channels in it
+test-browser: build browser ## install Chromium, and use the examples of Starlette and Channels in it
+browser:
 	@scripts/setup browser
 	go test -v -count=1 ./tests/browser
 applications: ## install two published applications, and use them as they are

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -24,6 +25,7 @@ var driverPort = regexp.MustCompile(`started successfully on port (\d+)`)
 func startDriver(t *testing.T) *driver {
 	t.Helper()
 	process := exec.Command("chromedriver", "--port=0")
+	process.Env = append(os.Environ(), "TMPDIR="+leftovers(t))
 	output, err := process.StdoutPipe()
 	must(t, err)
 	must(t, process.Start())
@@ -45,7 +47,22 @@ func startDriver(t *testing.T) *driver {
 	}
 }
 
-// window is a browser of its own: with its own cookies, and one page.
+// leftovers is a folder for what Chromium leaves behind, until its last process has ended, too.
+func leftovers(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "")
+	must(t, err)
+	t.Cleanup(func() { must(t, server.Await(func() bool { return os.RemoveAll(dir) == nil })) })
+	return dir
+}
+
+// What Chromium is told: to show nothing, to run as any user (it opens pages of ours alone), and to leave alone
+// what it does beside showing pages.
+var browserArguments = []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+	"--disable-background-networking", "--disable-component-update", "--disable-sync"}
+
+// window is a browser of its own: with its own cookies, and one page. Its profile is a new one, which chromedriver
+// makes.
 type window struct {
 	*testing.T
 	session string // the URL of its session
@@ -53,7 +70,7 @@ type window struct {
 
 func (d *driver) open(t *testing.T, url string) *window {
 	t.Helper()
-	options := map[string]any{"args": []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"}}
+	options := map[string]any{"args": browserArguments}
 	capabilities := map[string]any{"alwaysMatch": map[string]any{"browserName": "chrome", "goog:chromeOptions": options}}
 	w := &window{t, d.url}
 	var made struct{ SessionID string }
