@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,12 +121,12 @@ static enum next look(struct gb_claim *c, bool was_up)
     return next;
 }
 
-// Sleeps on the doorbell, without the GIL; the thread is up then. True if a signal
-// ended the sleep.
-static bool sleep_on_doorbell(void)
+// Sleeps on the doorbell, without the GIL, with *mask of signals blocked, or as it is for NULL; the
+// thread is up then. True if a signal ended the sleep.
+static bool sleep_on_doorbell(const sigset_t *mask)
 {
     struct epoll_event event;
-    bool interrupted = epoll_wait(crew.sleepers, &event, 1, -1) < 0;
+    bool interrupted = epoll_pwait(crew.sleepers, &event, 1, -1, mask) < 0;
     if (interrupted && errno != EINTR)
         gb_worker_fail(GB_EXIT_HOST,
                        "the doorbell is gone: has the application closed descriptors that are not its own?");
@@ -185,6 +186,7 @@ static void run_signal_handlers(void)
 static bool next_request(struct gb_claim *c, bool main)
 {
     bool up = false;
+    sigset_t mask;
     for (;;) {
         switch (look(c, up)) {
         case TAKEN:
@@ -203,9 +205,13 @@ static bool next_request(struct gb_claim *c, bool main)
         if (main) {
             run_signal_handlers();
             gb_signals_hold_new(); // a request may have set handlers
+            gb_signals_block_all(&mask);
+            run_signal_handlers(); // of those that came meanwhile; the next one ends the sleep
         }
         void *state = gb_py.PyEval_SaveThread();
-        bool interrupted = sleep_on_doorbell();
+        bool interrupted = sleep_on_doorbell(main ? &mask : NULL);
+        if (main)
+            pthread_sigmask(SIG_SETMASK, &mask, NULL);
         take_gil(state);
         up = true;
         if (interrupted && main)

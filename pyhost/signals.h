@@ -10,8 +10,9 @@
 // What the host sends its own main thread (drain.h).
 #define GB_DRAIN_SIGNAL (SIGRTMAX - 1)
 
-// Keeps them pending until *before is set again.
+// Keeps them pending until *before is set again; the second, all that there are.
 void gb_signals_block(sigset_t *before);
+void gb_signals_block_all(sigset_t *before);
 
 // Holds them and ignores SIGPIPE; remembers what was there before. Again
 // after the application was imported: it may have set handlers of its own, which

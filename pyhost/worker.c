@@ -125,10 +125,8 @@ static const char *start_watcher(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, old;
-    // Signals are for the application's threads.
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    sigset_t old;
+    gb_signals_block_all(&old); // they are for the application's threads
     bool started = pthread_attr_init(&attributes) == 0 &&
                    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
                    pthread_attr_setstacksize(&attributes, WATCHER_STACK) == 0 &&
