@@ -284,9 +284,10 @@ def detected(found, attribute, spec):
         if why_not:
             raise Wrong(f"{spec}: {attribute} is async, but cannot be called with scope, receive and send ({why_not})" + made(attribute, spec))
         return "asgi"
-    for interface in ("wsgi", "asgi", "asgi2"):  # what takes any arguments is WSGI
-        if not unfit(found, interface):
-            return interface
+    fits = [interface for interface in CALLS if not unfit(found, interface)]
+    if fits:
+        decorates_async = len(fits) == len(CALLS) and inspect.isfunction(found) and is_async(inspect.unwrap(found))
+        return "asgi" if decorates_async else fits[0]  # else what takes any arguments is WSGI
     raise Wrong(f"{spec}: {attribute} can be called neither with environ and start_response (WSGI), nor with scope, receive and send "
                 f"(ASGI) ({unfit(found, 'wsgi')})" + made(attribute, spec))
 

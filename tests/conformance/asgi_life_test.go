@@ -34,13 +34,19 @@ func lifespanFails(t *testing.T, a *asgi) {
 		if !a.all && (c.lifespan != "auto" || c.application != "failed" && c.application != "raises") {
 			continue
 		}
-		all.Go(func() { a.lifespan(t, c.application, c.lifespan, c.code, c.log) })
+		all.Go(func() {
+			a.comesUp(t, server.Config{Application: "lifespans:" + c.application, Args: []string{"--lifespan", c.lifespan}}, c.code, c.log)
+		})
 	}
 }
 
-func (a *asgi) lifespan(t *testing.T, application, lifespan string, code int, log string) {
-	s, err := server.Run(server.Config{Application: "lifespans:" + application, Dir: "apps",
-		Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--lifespan", lifespan}})
+// comesUp runs a server of the application until it serves, if the code is 0, or ends with this code; "" as
+// log: nothing has failed.
+func (a *asgi) comesUp(t *testing.T, c server.Config, code int, log string) {
+	t.Helper()
+	application, args := c.Application, c.Args
+	c.Dir, c.Args = "apps", append([]string{"--python", a.python, "--host", a.host, "--workers", "1"}, args...)
+	s, err := server.Run(c)
 	if err != nil {
 		t.Error(err)
 		return
@@ -51,17 +57,17 @@ func (a *asgi) lifespan(t *testing.T, application, lifespan string, code int, lo
 		t.Error(err)
 	}
 	if ready() != (code == 0) {
-		t.Errorf("%s, --lifespan %s: does it serve? %v\n%s", application, lifespan, ready(), s.Log())
+		t.Errorf("%s %v: does it serve? %v\n%s", application, args, ready(), s.Log())
 	}
 	if ready() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	} else if got := s.Wait(); got != code {
-		t.Errorf("%s, --lifespan %s: exit code %d, want %d", application, lifespan, got, code)
+		t.Errorf("%s %v: exit code %d, want %d", application, args, got, code)
 	}
-	if log != "" && !strings.Contains(s.Log(), log) || log == "" && strings.Contains(s.Log(), "Traceback") {
-		t.Errorf("%s, --lifespan %s: %s", application, lifespan, s.Log())
+	if log != "" && !strings.Contains(s.Log()+s.Output(), log) || log == "" && strings.Contains(s.Log(), "Traceback") {
+		t.Errorf("%s %v: %s%s", application, args, s.Output(), s.Log())
 	}
 }
 

@@ -8,6 +8,7 @@ import signal
 import sys
 
 NOTES = []  # what comes behind a response
+HELD = {}  # events
 REQUEST = contextvars.ContextVar("REQUEST")
 
 
@@ -181,6 +182,46 @@ async def events(scope, receive, send):
         await stream()
 
 
+async def uploads(scope, receive, send):
+    """Of each piece of its body it answers the size, as it comes."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            NOTES.append((name_of(scope), message["type"]))
+            NOTES.append((name_of(scope), (await receive())["type"]))
+            return
+        more = message["more_body"]
+        await send({"type": "http.response.body", "body": f"{len(message['body'])} {more}".encode(), "more_body": more})
+
+
+async def holds(scope, receive, send):
+    """It takes nothing of its body before it is `released`."""
+    held = HELD.setdefault(name_of(scope), asyncio.Event())
+    await held.wait()
+    total, more = 0, True
+    while more:
+        message = await receive()
+        total, more = total + len(message["body"]), message["more_body"]
+    await answer(send, total)
+
+
+async def released(scope, receive, send):
+    HELD[name_of(scope)].set()
+    await answer(send, "released")
+
+
+async def first_step(scope, receive, send):
+    """Does the callback that has taken the request also run the application's first step? (For asyncio's own loop.)"""
+    frame = sys._getframe()
+    while frame is not None and not isinstance(frame.f_locals.get("self"), asyncio.Handle):
+        frame = frame.f_back
+    readers = [key.data[0] for key in asyncio.get_running_loop()._selector.get_map().values()]
+    at_once = frame is not None and any(frame.f_locals["self"] is one for one in readers)
+    await answer(send, {"at once": at_once, "may be": sys.version_info >= (3, 12)})
+
+
 async def debug(scope, receive, send):
     await answer(send, asyncio.get_running_loop().get_debug())
 
@@ -198,4 +239,4 @@ async def breaks(scope, receive, send):
     await asyncio.sleep(1000)
 
 
-PAGES = [stops, breaks, threads, noted, handled, told, background, cancelled, in_time, grouped, events, debug]
+PAGES = [first_step, uploads, holds, released, stops, breaks, threads, noted, handled, told, background, cancelled, in_time, grouped, events, debug]
