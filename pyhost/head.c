@@ -113,14 +113,16 @@ static const char *told_once(size_t which)
     return atomic_fetch_or(&told, bit) & bit ? NULL : hop_by_hop[which];
 }
 
+// A length that is there before must be the same (RFC 9110, 8.6).
 static bool take_length(struct gb_head *h, const char *value, size_t size)
 {
     uint64_t n = 0;
-    bool valid = size > 0 && size <= 18 && h->body_length == GB_LENGTH_UNKNOWN;
+    bool valid = size > 0 && size <= 18;
     for (size_t i = 0; valid && i < size; i++) {
         valid = value[i] >= '0' && value[i] <= '9';
         n = n * 10 + (uint64_t)(value[i] - '0');
     }
+    valid = valid && (h->body_length == GB_LENGTH_UNKNOWN || h->body_length == n);
     if (!valid)
         gb_py.PyErr_SetString(*gb_py.PyExc_ValueError, "Content-Length must be one number");
     h->body_length = n;
@@ -218,8 +220,13 @@ enum gb_field gb_head_field(struct gb_head *h, const char *name, size_t name_siz
     }
     if (h->trails && !may_trail(name, name_size))
         return GB_FIELD_WRONG;
-    if (is(name, name_size, "content-length") && !take_length(h, value, value_size))
-        return GB_FIELD_WRONG;
+    if (is(name, name_size, "content-length")) {
+        bool again = h->body_length != GB_LENGTH_UNKNOWN; // nginx makes a 502 of it
+        if (!take_length(h, value, value_size))
+            return GB_FIELD_WRONG;
+        if (again)
+            return GB_FIELD_LEFT_OUT;
+    }
     if (is(name, name_size, "date"))
         h->flags |= GB_HEAD_DATE;
     if (is(name, name_size, "server"))

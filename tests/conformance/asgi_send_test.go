@@ -183,6 +183,13 @@ func asgiNoBody(t *testing.T, a *asgi) {
 	if got, notes := a.send(t, "HEAD", "", start(", 'headers': [(b'content-length', b'5')]"), body(", 'body': b'12345'")); got.get("Content-Length") != "5" || notes != "sent sent" {
 		t.Errorf("%v, %s", got, notes)
 	}
+	const twice = ", 'headers': [(b'content-length', b'5'), (b'Content-Length', b'5')]"
+	if got, _ := a.send(t, "POST", "", start(twice), body(", 'body': b'12345'")); got.status != 200 || got.body != "12345" || len(got.all("content-length")) != 1 {
+		t.Errorf("a length that is said twice: %v", got)
+	}
+	if got, notes := a.send(t, "POST", "raise", start(strings.Replace(twice, "5')]", "6')]", 1))); got.status != 500 || !strings.HasSuffix(notes, "Error") {
+		t.Errorf("two lengths: %v, %s", got, notes)
+	}
 	if got, _ := a.send(t, "HEAD", "", start(""), body(", 'body': b'123456'")); got.get("Content-Length") != "6" {
 		t.Errorf("%v", got)
 	}

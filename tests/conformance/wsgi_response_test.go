@@ -120,6 +120,12 @@ func headersAreChecked(t *testing.T, w *wsgi) {
 			t.Errorf("%q: %v", header, a)
 		}
 	}
+	if a := w.head(t, "200 OK", pair{"Content-Length", "4"}, pair{"Content-Length", "5"}); a.status != 500 {
+		t.Errorf("two lengths: %v", a)
+	}
+	if a := w.head(t, "200 OK", pair{"Content-Length", "4"}, pair{"content-length", "4"}); a.status != 200 || a.body != "body" || len(a.all("Content-Length")) != 1 {
+		t.Errorf("a length that is said twice: %v", a)
+	}
 	a = w.head(t, "200 OK", pair{"Connection", "upgrade"}, pair{"Upgrade", "x"}, pair{"Keep-Alive", "x"}, pair{"TE", "x"}, pair{"Trailer", "x"},
 		pair{"Transfer-Encoding", "gzip"}, pair{"Proxy-Authenticate", "x"}, pair{"Proxy-Authorization", "x"}, pair{"X-Kept", "yes"})
 	if a.status != 200 || a.body != "body" || a.framing != counted || a.get("Connection") != "close" || a.get("X-Kept") != "yes" {
