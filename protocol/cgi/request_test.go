@@ -151,10 +151,6 @@ func TestRemarks(t *testing.T) {
 		{"HTTP_X_FORWARDED_PROTO=x", func(p *cgi.Head) bool { return p.Forwarded }},
 		{"wsgi.input=x", func(p *cgi.Head) bool { return p.Reserved }},
 		{"gobridge.x=x", func(p *cgi.Head) bool { return p.Reserved }},
-		{"UWSGI_FILE=x", func(p *cgi.Head) bool { return p.NamesCode }},
-		{"UWSGI_SCRIPT=x", func(p *cgi.Head) bool { return p.NamesCode }},
-		{"UWSGI_PYHOME=x", func(p *cgi.Head) bool { return p.NamesCode }},
-		{"UWSGI_SETENV=x", func(p *cgi.Head) bool { return p.NamesCode }},
 	} {
 		p, err := head(false, "REQUEST_METHOD=GET", "UWSGI_SCHEME=http", "HTTP_ACCEPT=text/html")
 		if err != nil || c.said(p) {
@@ -162,6 +158,15 @@ func TestRemarks(t *testing.T) {
 		}
 		if p, err = head(false, strings.Split(c.variable, "|")...); err != nil || !c.said(p) {
 			t.Errorf("%s: %v, or it is not said", c.variable, err)
+		}
+	}
+	for name, code := range map[string]bool{
+		"FILE": true, "SCRIPT": true, "MODULE": true, "CALLABLE": true, "PYHOME": true, "HOME": true, "CHDIR": true, "SETENV": true,
+		"POSTFILE": true, "TOUCH_RELOAD": true, "CACHE_GET": true, "APPID": false, "SCHEME": false, "FILES": false,
+	} {
+		p, err := head(false, "UWSGI_"+name+"=http")
+		if sent := p.Request.Gateway.Variables; err != nil || p.NamesCode != code || name != "SCHEME" && len(sent) != 1 {
+			t.Errorf("UWSGI_%s: %v, it names code: %v; the application has %v", name, err, p.NamesCode, sent)
 		}
 	}
 	// netip takes any text for a zone, with which a line could be added to an access log.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -158,6 +159,8 @@ func checkEnvirons(t *testing.T, g *gateway, network string) {
 	for i := range 1000 {
 		many = append(many, fmt.Sprintf("SITE_%04d=%d", i, i))
 	}
+	evil := filepath.Join(t.TempDir(), "evil.py")
+	must(t, os.WriteFile(evil, []byte("import os\nos.environ['GATEWAY'] = 'evil'\n"), 0o644))
 	for _, c := range []struct {
 		name  string
 		sends string
@@ -178,7 +181,8 @@ func checkEnvirons(t *testing.T, g *gateway, network string) {
 		{"a thousand", packet(0, many...), map[string]string{"SITE_0000": "0", "SITE_0999": "999"}, ""},
 		{"the full block", packet(0, "X="+strings.Repeat("x", 65535-5)), map[string]string{"X": strings.Repeat("x", 65535-5)}, ""},
 		{"names of any kind", packet(0, "remote_user=x", "SSL-Cert=a\nb", strings.Repeat("n", 300)+"=1", "A=1", "A=2"), map[string]string{"remote_user": "x", "SSL-Cert": "a\nb", strings.Repeat("n", 300): "1", "A": "2"}, ""},
-		{"code", packet(0, "UWSGI_FILE=/tmp/evil.py", "UWSGI_SETENV=GATEWAY=no", "wsgi.url_scheme=evil"), map[string]string{"UWSGI_FILE": "/tmp/evil.py", "wsgi.url_scheme": "http"}, ""},
+		{"code", packet(0, "UWSGI_FILE="+evil, "UWSGI_SCRIPT=evil:application", "UWSGI_CHDIR="+filepath.Dir(evil), "UWSGI_SETENV=GATEWAY=no", "wsgi.url_scheme=evil"),
+			map[string]string{"UWSGI_FILE": evil, "wsgi.url_scheme": "http", "process's": "yes"}, ""},
 	} {
 		got := g.environ(t, network, c.sends)
 		for name, want := range c.want {

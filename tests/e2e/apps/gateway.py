@@ -8,8 +8,9 @@ import time
 
 
 def environ_of(environ):
-    """Answer with each variable that is a text."""
-    return [json.dumps({name: value for name, value in environ.items() if isinstance(value, str)}).encode()]
+    """Answer with each variable that is a text, and with the process's own GATEWAY."""
+    texts = {name: value for name, value in environ.items() if isinstance(value, str)}
+    return [json.dumps({**texts, "process's": os.environ.get("GATEWAY")}).encode()]
 
 
 def unread(environ):
