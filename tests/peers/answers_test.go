@@ -35,11 +35,7 @@ func (o outcome) of(what string) string {
 
 // ask sends a case to a site, and tells of the answer.
 func (s *site) ask(dir string, c *testCase) outcome {
-	tries := c.tries
-	if s.steady {
-		tries = min(tries, 20)
-	}
-	for range max(tries-1, 0) {
+	for range max(c.tries-1, 0) {
 		if o := s.askOnce(dir, c); o["status"] != "200" {
 			return o
 		}

@@ -22,7 +22,6 @@ type site struct {
 	notes  string // what its application notes
 	asks   string // by which directives nginx passes requests on
 	whole  bool   // its application is called when a request is whole
-	steady bool   // it answers the same each time
 }
 
 // pair is an application under both servers.
@@ -62,7 +61,7 @@ func tool(t *testing.T, name string) string {
 func serve(t *testing.T, module string, whole bool) *site {
 	t.Helper()
 	s := newSite(t, module+"-gobridge", byUwsgi)
-	s.whole, s.steady = whole, true
+	s.whole = whole
 	g, err := server.Start(server.Config{Application: module + ":application", Dir: apps(t), Bind: "uwsgi:unix:" + s.socket, Env: []string{"NOTES=" + s.notes},
 		Args: []string{"--python", tool(t, "python"), "--workers", "2"}})
 	must(t, err)
