@@ -74,7 +74,7 @@ func (b *Bridge) newGeneration() (*generation, error) {
 	if c.Renewal.wanted() {
 		slots++
 	}
-	requests := (c.Streams + 63) &^ 63
+	requests := c.Streams
 	seg, err := newSegment(shape{
 		workers: slots, reactors: c.Reactors, streams: (requests + c.WebSockets + 63) &^ 63, pipe: c.PipeSize,
 		inbox: 1 << bits.Len(uint(4*capacity)), // stale hints lie there too

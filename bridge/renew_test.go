@@ -45,7 +45,8 @@ func FuzzMemoryOf(f *testing.F) {
 	})
 }
 
-// A renewal takes its course on slots: the free one, the one that is due, and who is ready.
+// A renewal takes its course on slots: the free one, the one that is due, and who is ready. Of two
+// that are due one waits until it is over.
 func TestRenewalsCourse(t *testing.T) {
 	c := config(2, 1)
 	c.Renewal.Requests = 3
@@ -57,12 +58,12 @@ func TestRenewalsCourse(t *testing.T) {
 	}
 	old, other := g.slots[0], g.slots[1]
 	now := time.Now()
-	for _, s := range []*slot{old, other} {
-		g.workers[s] = &worker{ready: now, incarnation: s.incarnation, limits: c.Renewal.chosen()}
+	for i, s := range []*slot{old, other} {
+		g.workers[s] = &worker{ready: now.Add(time.Duration(i)), incarnation: s.incarnation, limits: c.Renewal.chosen()}
 	}
 	b.dispatch.mu.Lock()
 	free.open, free.incarnation = false, 0
-	old.finished = 3
+	old.finished, other.finished = 3, 100
 	b.dispatch.mu.Unlock()
 	s, w, why := g.due(now, true)
 	if s != old || why == "" {
@@ -88,7 +89,7 @@ func TestRenewalsCourse(t *testing.T) {
 	if !g.rests(old) || g.renewals.free != old || !g.renewOn(now) {
 		t.Errorf("in the end: %+v", g.renewals)
 	}
-	if s, _, _ := g.due(now, false); s != nil {
-		t.Errorf("%+v is due", s)
+	if s, _, _ := g.due(now, false); s != other {
+		t.Errorf("%+v is due next", s)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gobridge/bridge"
 )
 
 const (
@@ -93,6 +95,16 @@ func TestMemoryBudget(t *testing.T) {
 		limit := cgroupMemory(cgroupTree(t, c.mounts, c.group, c.files))
 		if budget := autoBudget(limit); limit != c.limit || budget != c.budget {
 			t.Errorf("%s: the limit is %d and the budget %d, want %d and %d", c.name, limit, budget, c.limit, c.budget)
+		}
+	}
+}
+
+// Both halves of a budget, the least one too, make no more than it.
+func TestMemoryIsShared(t *testing.T) {
+	for _, budget := range []int64{leastBudget, 20 << 20, 64 << 20, mostBudget, 4 << 30} {
+		connections, streams := (&settings{memory: budget}).shareMemory()
+		if pipes := int64(streams) * 2 * bridge.DefaultPipeSize; connections+pipes > budget || streams < 32 || streams > bridge.DefaultStreams {
+			t.Errorf("%d bytes: %d for connections, and %d for the pipes of %d streams", budget, connections, pipes, streams)
 		}
 	}
 }

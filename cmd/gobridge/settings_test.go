@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,4 +203,51 @@ func docRow(s *setting) string {
 		value = s.kind.must
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s |", name, value, initial, s.help)
+}
+
+// samples are values of all kinds; of each setting one is taken, and is not its default.
+var samples = []string{"7", "9s", "32K", "64M", "off", "on", "yes", "wsgi", "asgi", "asyncio", "embedded", "warn", "refuse", "v2", "optional", "600",
+	"root:root", "10.0.0.1", "forwarded", "/shop", "X-A: b", "X-Trace", "unix:/run/s", "some/path"}
+
+// TestEverySettingIsAFlagAndAVariable: each does the same as the other, and something.
+func TestEverySettingIsAFlagAndAVariable(t *testing.T) {
+	read := func(from source) *settings {
+		s, err := readSettings(from)
+		if err != nil {
+			return nil
+		}
+		return s
+	}
+	usual := read(written(nil, nil))
+	for _, row := range table {
+		found := false
+		for _, value := range samples {
+			flag := read(written(map[string][]string{row.name: {value}}, nil))
+			if flag == nil || reflect.DeepEqual(flag, usual) {
+				continue
+			}
+			found = true
+			if variable := read(written(nil, map[string]string{row.variable(): value})); !reflect.DeepEqual(variable, flag) {
+				t.Errorf("--%s %s and %s=%s differ", row.name, value, row.variable(), value)
+			}
+			break
+		}
+		if !found {
+			t.Errorf("--%s takes none of %q", row.name, samples)
+		}
+	}
+}
+
+// TestNamesThatUsersKnow are those of other servers, or stand in many a script.
+func TestNamesThatUsersKnow(t *testing.T) {
+	for _, name := range []string{
+		"bind", "workers", "threads", "chdir", "preload", "backlog", "log-level", "access-log", "certfile", "keyfile", "ca-certs", "cert-reqs",
+		"limit-request-line", "limit-request-fields", "limit-request-field-size", "limit-request-head", "limit-request-body", "limit-concurrency",
+		"forwarded-allow-ips", "proxy-protocol", "proxy-allow-from", "root-path", "timeout-keep-alive", "graceful-timeout", "buffer-request",
+		"max-requests", "max-requests-jitter", "max-worker-lifetime", "max-worker-memory", "no-server-header", "no-date-header", "header",
+	} {
+		if !slices.ContainsFunc(table, func(s setting) bool { return s.name == name }) {
+			t.Errorf("there is no --%s", name)
+		}
+	}
 }

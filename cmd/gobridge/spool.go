@@ -104,5 +104,5 @@ func (s *settings) webSockets(streams int) int {
 // sent and nobody has taken, and the other is for the pipes of so many streams.
 func (s *settings) shareMemory() (connections int64, streams int) {
 	half := s.memory / 2
-	return half, int(min(max(half/(2*bridge.DefaultPipeSize), 64), bridge.DefaultStreams))
+	return half, int(min(half/(2*bridge.DefaultPipeSize), bridge.DefaultStreams))
 }

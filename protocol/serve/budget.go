@@ -20,6 +20,3 @@ func (b *budget) take(n int64) bool {
 }
 
 func (b *budget) give(n int64) { b.used.Add(-n) }
-
-// force takes what cannot be refused.
-func (b *budget) force(n int64) { b.used.Add(n) }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -34,7 +35,7 @@ const maxSealed = 16 << 10
 func (k *channel) receive(b []byte) (n int, errno unix.Errno) {
 	if len(k.ahead) > 0 {
 		n = copy(b, k.ahead)
-		k.keepAhead(k.ahead[n:])
+		k.dropAhead(n)
 	}
 	k.wire.dry, k.wire.share = false, shareOfTurn
 	for n < len(b) && k.end == nil {
@@ -65,16 +66,21 @@ func (k *channel) tellOfHarm() {
 	}
 }
 
-// keepAhead keeps what receive is to give first.
-func (k *channel) keepAhead(b []byte) {
-	budget := &k.home.server.budget
-	budget.give(int64(cap(k.ahead)))
-	if len(b) == 0 {
-		k.ahead = nil
-		return
+// keepAhead keeps what receive is to give first. It reports false when there is no memory for it.
+func (k *channel) keepAhead(b []byte) bool {
+	if !k.home.server.budget.take(int64(len(b))) {
+		return false
 	}
-	k.ahead = append([]byte(nil), b...)
-	budget.force(int64(cap(k.ahead)))
+	k.ahead = bytes.Clone(b)
+	return true
+}
+
+// dropAhead drops the first n bytes of it.
+func (k *channel) dropAhead(n int) {
+	k.home.server.budget.give(int64(n))
+	if k.ahead = k.ahead[n:]; len(k.ahead) == 0 {
+		k.ahead = nil
+	}
 }
 
 // lookAhead looks whether the client ends its sending while nothing is of use that it sends: a
@@ -87,8 +93,9 @@ func (c *conn) lookAhead() {
 	}
 	n, errno := k.receive(c.r.scratch)
 	c.readable = errno != unix.EAGAIN || k.sated()
-	if n > 0 {
-		k.keepAhead(c.r.scratch[:n])
+	if n > 0 && !k.keepAhead(c.r.scratch[:n]) {
+		c.overflow()
+		return
 	}
 	if c.gone() {
 		c.hangUp()

@@ -47,7 +47,7 @@ func (c *conn) readOnce() {
 	}
 	b := c.space()
 	if b == nil {
-		c.starve()
+		c.overflow()
 		return
 	}
 	n, errno := c.receive(b)
@@ -69,14 +69,23 @@ func (c *conn) readOnce() {
 	}
 }
 
-// starve refuses the request for which there is no memory. Who has not begun one, and has sent
-// so much, is no loss.
-func (c *conn) starve() {
-	if c.work == nil {
+// overflow is for bytes that find no memory, which are lost with all that is kept. What they belong
+// to is refused. Behind the request that is answered they belong to another one, and the connection
+// ends with this answer: who sends ahead must expect that (RFC 9112 section 9.3.2). Who has not
+// begun a request, and has sent so much, is no loss.
+func (c *conn) overflow() {
+	c.releaseKept()
+	w := c.work
+	switch {
+	case w == nil:
 		c.close()
-		return
+	case c.phase == talking:
+		c.failForMemory("there is no memory for what the client sends ahead of its application")
+	case c.phase == serving && (w.over || w.body == bodyWhole && !c.speaks.heeds):
+		w.close, w.refused = true, true
+	default:
+		c.refuse(memoryShort)
 	}
-	c.refuse(memoryShort)
 }
 
 // end deals with the end of what the client sends. What it has sent whole is answered.
@@ -142,21 +151,17 @@ func (c *conn) took(b []byte) {
 	c.keep(rest)
 }
 
-// keep takes bytes that cannot be used yet into a buffer of the connection. A part of a head
-// gets a small one: there may be many, and slow ones.
+// keep takes bytes that cannot be used yet into a buffer of the connection. A part of a head, or of
+// what comes before it, gets a small one: there may be many, and slow ones.
 func (c *conn) keep(rest []byte) {
 	size := bufferSize
-	if c.phase == reading && len(rest) <= smallBuffer/2 {
+	if (c.phase == reading || c.phase == announcing) && len(rest) <= smallBuffer/2 {
 		size = smallBuffer
 	}
 	memory := c.r.takeBuffer(size)
-	if memory == nil && c.phase == reading {
-		c.refuse(memoryShort)
+	if memory == nil {
+		c.overflow()
 		return
-	}
-	if memory == nil { // they are part of what was begun
-		memory = make([]byte, size)
-		c.r.server.budget.force(int64(size))
 	}
 	c.kept = buffer{memory: memory}
 	c.kept.to = copy(memory, rest)

@@ -156,7 +156,7 @@ func (c *conn) dropChannel() {
 	k.sayEnd()
 	k.conn = nil
 	if k.ahead != nil {
-		k.keepAhead(nil)
+		k.dropAhead(len(k.ahead))
 	}
 	if k.tls != nil && !k.open {
 		k.wire.finish(true)

@@ -218,12 +218,16 @@ func (c *conn) countMessage(e *websocket.Event) bool {
 		k.unwhole += n
 		return true
 	}
+	c.failForMemory("the messages of clients that are not whole have half of --memory-budget")
+	return false
+}
+
+// failForMemory ends it because so much memory as it would need is not allowed.
+func (c *conn) failForMemory(why string) {
 	if r := c.r; r.maySay(&r.overfull) {
-		r.server.settings.Log.Warn().Str("request", c.Describe()).Int64("bytes", budget.used.Load()).
-			Msg("a WebSocket was ended: the messages of clients that are not whole have half of --memory-budget")
+		r.server.settings.Log.Warn().Str("request", c.Describe()).Msgf("a WebSocket was ended: %s", why)
 	}
 	c.failCode(websocket.TryLater, "there is no memory for the message at the moment")
-	return false
 }
 
 func (c *conn) uncountMessage() {
