@@ -84,7 +84,7 @@ def threads_of(lines):
     threading = sys.modules.get("threading")
     known = {}
     for thread in threading.enumerate() if threading else ():
-        known[thread.native_id] = thread
+        known[getattr(thread, "native_id", None)] = thread  # eventlet's have none
     own = read("/proc/self/comm").strip()
     for line in lines.splitlines():
         number, _, name = line.partition(" ")

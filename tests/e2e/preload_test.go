@@ -81,6 +81,7 @@ func TestPreload(t *testing.T) {
 			{"auto", "", true, ""},
 			{"auto", "thread", false, line},
 			{"on", "thread", true, warning},
+			{"auto", "green threads", true, ""},
 			{"off", "", false, ""},
 		} {
 			t.Run(c.preload+" "+c.leaves, func(t *testing.T) {

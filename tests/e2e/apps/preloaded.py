@@ -10,6 +10,8 @@ TEXT = [("Content-Type", "text/plain")]
 
 if os.environ.get("LEAVES") == "thread":
     threading.Thread(target=time.sleep, args=(3600,), name="poller", daemon=True).start()
+if os.environ.get("LEAVES") == "green threads":
+    del threading.Thread.native_id  # as eventlet's patches do
 if os.environ.get("LEAVES") == "memory":
     kept = random.randbytes(64 << 20)
 
