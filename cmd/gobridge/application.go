@@ -8,9 +8,10 @@ import (
 )
 
 // applicationForm is MODULE:ATTRIBUTE, both possibly dotted, the attribute possibly called
-// with literal arguments. Python's names may hold any letter of any script; whether the
-// module is there, and what the arguments are, Python says.
-var applicationForm = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*:[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*(\(.*\))?$`)
+// with literal arguments. Python's names may hold any letter of any script; those of modules
+// that are imported by their name, as here, may also hold hyphens and begin with a digit.
+// Whether the module is there, and what the arguments are, Python says.
+var applicationForm = regexp.MustCompile(`^[\pL\pN_][\pL\pN_-]*(\.[\pL\pN_][\pL\pN_-]*)*:[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*(\(.*\))?$`)
 
 // checkApplication finds fault with the argument of run, as early and as helpfully as
 // is possible without importing anything.

@@ -157,6 +157,8 @@ var foreign = map[string]string{
 	"ssl-certificate": "certfile", "ssl-ca": "ca-certs", "https": "bind", "https-socket": "bind", "ssl-socket": "bind", "suwsgi-socket": "bind", "uwsgi-socket": "bind",
 	"processes": "workers", "access-logfile": "access-log", "virtualenv": "venv", "home": "venv", "app-dir": "chdir",
 	"timeout": "request-timeout", "harakiri": "request-timeout", "keep-alive": "timeout-keep-alive",
+	"reload": "touch-reload", "reload-dir": "touch-reload", "reload-extra-file": "touch-reload", "worker-class": "threads", "k": "threads",
+	"timeout-graceful-shutdown": "graceful-timeout", "proxy-headers": "forwarded-allow-ips",
 	"py-autoreload": "touch-reload", "worker-reload-mercy": "graceful-timeout", "loglevel": "log-level",
 	"limit-max-requests": "max-requests", "limit-max-requests-jitter": "max-requests-jitter", "max-requests-delta": "max-requests-jitter",
 	"workers-lifetime": "max-worker-lifetime", "max-worker-lifetime-delta": "max-worker-lifetime-jitter",
@@ -166,9 +168,33 @@ var foreign = map[string]string{
 	"max-connections": "limit-connections", "worker-connections": "limit-connections",
 }
 
+// absent are such names of which no option does the work, and what does it.
+var absent = map[string]string{
+	"factory": "a factory is named with its call, MODULE:create_app()",
+	"module":  argument, "wsgi": argument, "wsgi-file": argument, "callable": argument,
+	"pythonpath": environment, "env": environment, "env-file": environment, "raw-env": environment,
+	"config": noFile, "c": noFile, "ini": noFile, "log-config": "the application sets up its own logging",
+	"daemon": manager, "daemonize": manager, "pid": manager, "pidfile": manager,
+	"user": manager, "group": manager, "uid": manager, "gid": manager,
+	"error-logfile": toStderr, "log-file": toStderr, "logto": toStderr,
+	"no-access-log": "there is no access log without --access-log",
+	"ws":            "WebSockets of ASGI applications are served without",
+}
+
+const (
+	argument    = "the application is the argument, MODULE:ATTRIBUTE"
+	environment = "variables like PYTHONPATH are taken from the environment"
+	noFile      = "options stand on the command line, or in the environment as GOBRIDGE_ and their name"
+	manager     = "what starts gobridge in the background, as which user, is a service manager, like systemd"
+	toStderr    = "the log goes to standard error"
+)
+
 func unknownFlag(c *cli.Context, name string) error {
 	if ours := foreign[name]; ours != "" && c.Command.Name == "run" {
 		return usage("--%s is no option: here it is --%s", name, ours)
+	}
+	if instead := absent[name]; instead != "" && c.Command.Name == "run" {
+		return usage("--%s is no option: %s", name, instead)
 	}
 	var names []string
 	for _, f := range c.Command.Flags {
