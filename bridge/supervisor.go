@@ -3,6 +3,8 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -331,6 +333,10 @@ func (g *generation) whatFailed(w *worker) string {
 	return "a worker could not go on, and another one takes its place: "
 }
 
+// crashes are the signals of which Python's faulthandler writes the stack. It is set up behind
+// the import, which may want to do so itself.
+var crashes = []unix.Signal{unix.SIGSEGV, unix.SIGFPE, unix.SIGABRT, unix.SIGBUS, unix.SIGILL}
+
 // failureOf is a worker's end as who waits for its start is told it.
 func (g *generation) failureOf(w *worker, how death) *StartError {
 	text := fmt.Sprintf("worker %d %v", w.pid, how)
@@ -352,6 +358,9 @@ func (g *generation) failureOf(w *worker, how death) *StartError {
 		text = fmt.Sprintf("worker %d %s, and was killed", w.pid, w.disowned)
 	case w.ready.IsZero():
 		text += " before it was ready"
+		if slices.Contains(crashes, how.signal) && os.Getenv("PYTHONFAULTHANDLER") == "" {
+			text += ". To see where its import was, set PYTHONFAULTHANDLER=1 in the environment"
+		}
 	case !g.loud.Load():
 		text += fmt.Sprintf(" %v after it was ready", time.Since(w.ready).Round(time.Millisecond))
 	}

@@ -41,17 +41,20 @@ func TestApplicationsThatCannotBeImported(t *testing.T) {
 		for _, c := range []struct {
 			application string
 			texts       []string
+			env         []string
 		}{
-			{"nowhere:application", []string{"nowhere"}},
-			{"behaviour.nowhere:application", []string{"behaviour"}},
-			{"behaviour:nothing", []string{"behaviour", "nothing"}},
-			{"broken_syntax:application", []string{"broken_syntax.py", "line 1", "SyntaxError"}},
-			{"broken_import:application", []string{"Traceback", "broken_import.py", "line 5", "JSONDecodeError"}},
-			{"behaviour:TEXT", []string{"TEXT"}}, // is a list
-			{"leaves:application", []string{"exited with code 9"}},
+			{"nowhere:application", []string{"nowhere"}, nil},
+			{"behaviour.nowhere:application", []string{"behaviour"}, nil},
+			{"behaviour:nothing", []string{"behaviour", "nothing"}, nil},
+			{"broken_syntax:application", []string{"broken_syntax.py", "line 1", "SyntaxError"}, nil},
+			{"broken_import:application", []string{"Traceback", "broken_import.py", "line 5", "JSONDecodeError"}, nil},
+			{"behaviour:TEXT", []string{"TEXT"}, nil}, // is a list
+			{"leaves:application", []string{"exited with code 9"}, nil},
+			{"crashes:application", []string{"was killed by SIGSEGV", "set PYTHONFAULTHANDLER=1"}, nil},
+			{"crashes:application", []string{"Segmentation fault", "crashes.py"}, []string{"PYTHONFAULTHANDLER=1"}},
 		} {
 			t.Run(c.application, func(t *testing.T) {
-				mistake(t, server.Config{Application: c.application, Args: []string{"--python", p.path, "--host", host, "--workers", "2"}}, 3, c.texts...)
+				mistake(t, server.Config{Application: c.application, Env: c.env, Args: []string{"--python", p.path, "--host", host, "--workers", "2"}}, 3, c.texts...)
 			})
 		}
 	})
