@@ -103,6 +103,7 @@ enum {
     X(PyObject *, PyMemoryView_FromObject, (PyObject *))                                                               \
     X(PyObject *, PyBytes_FromObject, (PyObject *))                                                                    \
     X(int, PyObject_IsInstance, (PyObject *, PyObject *))                                                              \
+    X(int, PyCallable_Check, (PyObject *))                                                                             \
     X(PyObject *, PyObject_GetIter, (PyObject *))                                                                      \
     X(PyObject *, PyIter_Next, (PyObject *))                                                                           \
     X(PyObject *, PyType_FromSpec, (PyType_Spec *))                                                                    \

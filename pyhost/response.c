@@ -133,10 +133,37 @@ static enum gb_sent send_only(struct gb_request *r, PyObject *piece)
     return gb_response_piece(r, piece, true);
 }
 
+// An iterator over what the application returned: a new reference, or NULL with the exception
+// set. What can be called, but not iterated over, is most likely an application itself, and what
+// was called should have made it once: a factory whose arguments all have defaults.
+static PyObject *iterator_of(PyObject *returned)
+{
+    PyObject *iterator = gb_py.PyObject_GetIter(returned);
+    if (iterator != NULL || !gb_py.PyCallable_Check(returned))
+        return iterator;
+    PyObject *type, *value, *traceback;
+    gb_py.PyErr_Fetch(&type, &value, &traceback);
+    PyObject *method = gb_py.PyObject_GetAttrString(returned, "__iter__");
+    if (method == NULL) {
+        gb_py.PyErr_Format(
+            *gb_py.PyExc_TypeError,
+            "the application must return an iterable of bytes, not %.200R, which can be called: if that is "
+            "the application, name with its call what makes it, like create_app()",
+            returned);
+        gb_py.Py_DecRef(type);
+        gb_py.Py_DecRef(value);
+        gb_py.Py_DecRef(traceback);
+    } else { // which has raised it
+        gb_py.PyErr_Restore(type, value, traceback);
+    }
+    gb_py.Py_DecRef(method);
+    return NULL;
+}
+
 // Sends the pieces one after the other, each before the next one is asked for.
 static enum gb_sent send_each(struct gb_request *r, PyObject *returned)
 {
-    PyObject *iterator = gb_py.PyObject_GetIter(returned), *piece;
+    PyObject *iterator = iterator_of(returned), *piece;
     enum gb_sent sent = iterator != NULL ? GB_SENT : GB_RAISED;
     while (sent == GB_SENT && !r->too_long && !(r->head_sent && gb_request_bodiless(r))) {
         if ((piece = gb_py.PyIter_Next(iterator)) == NULL) {
