@@ -21,7 +21,7 @@ var asgiSockets = []check[*asgi]{
 	{"disconnect: the client's code and reason, 1005 for an empty close frame, 1006 for a lost connection", socketDisconnects},
 	{"1012 at a reload when its time is nearly over, at the server's end at once", socketRestart},
 	{"send after disconnect raises OSError, receive repeats it, nothing is logged", socketAfterDisconnect},
-	{"what was sent before a close arrives; the closing handshake ends", socketFlush},
+	{"what was sent before a close arrives, in order, of several tasks too; the closing handshake ends", socketFlush},
 	{"receive in one task, send in another; back-pressure both ways", socketBoth},
 	{"wrong messages and a wrong order raise", socketWrong},
 	{"one rule for the codes of a close, whoever sends it", socketCodes},

@@ -119,10 +119,11 @@ async def ends(s):
 
 @page
 async def flushes(s):
-    """Much is on its way when it closes."""
+    """Much is on its way when it closes, the second half of it from tasks that send at once."""
     await s.send({"type": "websocket.accept"})
-    for i in range(100):
+    for i in range(50):
         await s.send({"type": "websocket.send", "bytes": bytes([i]) * 10000})
+    await asyncio.gather(*(s.send({"type": "websocket.send", "bytes": bytes([i]) * 10000}) for i in range(50, 100)))
     await s.send({"type": "websocket.close", "code": 4000, "reason": "all"})
 
 
