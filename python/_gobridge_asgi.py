@@ -97,6 +97,9 @@ async def deferred(function, arguments):
 
 def new_loop(kind):
     """A loop and its name."""
+    found = loop_of_import(kind)
+    if found is not None:
+        return found, name_of(found)
     if kind != "asyncio":
         uvloop = import_uvloop(kind)
         if uvloop is not None:
@@ -104,7 +107,27 @@ def new_loop(kind):
     if kind == "asyncio":
         return asyncio.SelectorEventLoop(), "asyncio"
     loop = asyncio.new_event_loop()  # of the application's own policy, if it has set one
-    return loop, type(loop).__module__.partition(".")[0]
+    return loop, name_of(loop)
+
+
+def name_of(loop):
+    return type(loop).__module__.partition(".")[0]
+
+
+def loop_of_import(kind):
+    """The loop of this thread that the application's import has made, or None if another one is to serve.
+
+    What it has begun there (asyncio.get_event_loop().create_task) would not go on in another one, and until Python
+    3.9 its locks and queues belong to it. One that has no use takes nobody's uvloop away. One that was made
+    before a fork would share its selector with other workers.
+    """
+    policy = getattr(asyncio.events, "_event_loop_policy", None)  # asking for the loop by its name could make one
+    loop = getattr(getattr(policy, "_local", None), "_loop", None)
+    if loop is None or loop.is_closed() or os.getpid() != importer or kind not in ("auto", name_of(loop)):
+        return None
+    is_first_choice = kind != "auto" or name_of(loop) == "uvloop" or import_uvloop(kind) is None
+    is_used = sys.version_info < (3, 10) or getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None)
+    return loop if is_first_choice or is_used else None
 
 
 def import_uvloop(kind):
@@ -328,11 +351,13 @@ def place(file, to=None):
 
 runner = None  # of the main thread's loop
 context = None  # of the main thread, when it had started
+importer = None  # the pid of the process that has imported the application
 
 
 def asgi_prepare(application, interface, kind, lifespan):
     """Import what the loop needs, in the process that workers are forked from. None, or why not."""
-    global asyncio, runner  # pylint: disable=global-statement
+    global asyncio, runner, importer  # pylint: disable=global-statement
+    importer = os.getpid()
     asyncio = importlib.import_module("asyncio")
     version = "3.0"
     if interface == "asgi2":

@@ -84,6 +84,23 @@ func (a *asgi) interfaceIsWanted(t *testing.T) {
 	}
 }
 
+func importsMakeLoops(t *testing.T, a *asgi) {
+	seen := func(preload string) string {
+		s := server.UntilEnd(t, server.Config{Application: "early:application", Dir: "apps",
+			Args: []string{"--python", a.python, "--host", a.host, "--workers", "1", "--preload", preload}})
+		return askServer(t, s, "GET", "/", "").body
+	}
+	if got := seen("auto"); got != "[true, true, true]" {
+		t.Errorf("that loop, its task and its lock: %s", got)
+	}
+	if !a.all {
+		return
+	}
+	if got := seen("on"); got != "[false, false, true]" {
+		t.Errorf("behind a fork: %s", got)
+	}
+}
+
 func stepIsEager(t *testing.T, a *asgi) {
 	var step struct {
 		AtOnce bool `json:"at once"`

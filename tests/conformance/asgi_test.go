@@ -83,6 +83,7 @@ var asgiMore = []check[*asgi]{
 	{"a stream that watches for its client's leaving ends by cancellation", streamIsCancelled},
 	{"what has no end is cut before the graceful timeout, and the shutdown still comes", endlessEnds},
 	{"--interface: told by how the application is called, in all forms of one; --loop", interfacesAreTold},
+	{"a loop that the import has made serves, with what was begun in it; not behind a fork", importsMakeLoops},
 	{"the first step of a request comes at once from Python 3.12 on", stepIsEager},
 	{"an upload that is not buffered comes piece by piece, and no further than it is taken; who leaves amid it is told", uploadsFlow},
 	{"--limit-concurrency, --ws-max-size, --ws-max-queue, --ws-per-message-deflate, --ws-ping-interval, --ws-ping-timeout", optionsHold},
