@@ -97,11 +97,13 @@ func ask(s *server.Server, end time.Time) (took []time.Duration, err error) {
 	return took, nil
 }
 
-func median(all []result) float64 {
-	var rates []float64
-	for _, r := range all {
-		rates = append(rates, r.rate)
+// share is what part of their requests quick clients get beside slow ones, at the median: of each
+// round by what they got alone before and after it, for a machine is not as fast all the time.
+func share(alone, beside []result) float64 {
+	var parts []float64
+	for i, r := range beside {
+		parts = append(parts, 2*r.rate/(alone[i].rate+alone[i+1].rate))
 	}
-	slices.Sort(rates)
-	return rates[len(rates)/2]
+	slices.Sort(parts)
+	return parts[len(parts)/2]
 }
