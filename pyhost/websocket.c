@@ -14,7 +14,7 @@
 
 static struct {
     PyObject *connect;    // {"type": "websocket.connect"}
-    PyObject *receive;    // {"type": "websocket.receive", "bytes": None, "text": None}
+    PyObject *receive;    // {"type": "websocket.receive"}; see take_message
     PyObject *disconnect; // {"type": "websocket.disconnect"}
     PyObject *close;      // {"type": "websocket.close"}, which is ours to send
 } made;
@@ -29,8 +29,7 @@ bool gb_websocket_prepare(void)
     made.disconnect = gb_receive_event("websocket.disconnect");
     made.close = gb_receive_event("websocket.close");
     return GB_MAKE_NAMES(key) && made.connect != NULL && made.receive != NULL && made.disconnect != NULL &&
-           made.close != NULL && gb_py.PyDict_SetItem(made.receive, key.bytes, gb_py._Py_NoneStruct) == 0 &&
-           gb_py.PyDict_SetItem(made.receive, key.text, gb_py._Py_NoneStruct) == 0;
+           made.close != NULL;
 }
 
 // Sets a key of an event; takes over both references. NULL: an exception is set.
@@ -149,6 +148,8 @@ static PyObject *take_bytes(struct gb_call *c, size_t size)
 }
 
 // The message that is here. NULL: an exception is set, or the message makes no sense.
+// It has one of bytes and text. The other may be None as well (asgiref, www 2.5), but there are applications that look
+// which is there (Sanic does), as uvicorn and Daphne have it.
 static PyObject *take_message(struct gb_call *c)
 {
     struct gb_websocket *w = c->websocket;

@@ -58,11 +58,11 @@ A, C = {"type": "websocket.accept"}, {"type": "websocket.close"}
 
 
 def text(data):
-    return {"type": "websocket.receive", "text": data, "bytes": None}
+    return {"type": "websocket.receive", "text": data}
 
 
 def binary(data):
-    return {"type": "websocket.receive", "text": None, "bytes": data}
+    return {"type": "websocket.receive", "bytes": data}
 
 
 def disconnect(code, reason=""):

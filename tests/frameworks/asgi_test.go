@@ -19,8 +19,8 @@ var asgiFrameworks = []framework{
 	{name: "Falcon, ASGI", requirement: "falcon", module: "on_falcon_asgi"},
 	{name: "FastAPI", requirement: "fastapi", module: "on_fastapi", handsOver: true},
 	{name: "Litestar", requirement: "litestar", module: "on_litestar"},
-	{name: "Quart", requirement: "Quart", module: "on_quart"},
-	{name: "Sanic", requirement: "sanic", module: "on_sanic"},
+	{name: "Quart", requirement: "Quart", module: "on_quart", takesBytes: true},
+	{name: "Sanic", requirement: "sanic", module: "on_sanic", takesBytes: true},
 	{name: "Starlette", requirement: "starlette", module: "on_starlette", handsOver: true},
 }
 
@@ -35,7 +35,11 @@ func TestASGIFrameworks(t *testing.T) {
 			visitStreams(v)
 			visitPages(v, &f, content)
 			if f.name != "Django, ASGI" { // which has Channels for that: examples/channels
-				visitWith(v, "visit_echo.py", "ws://"+v.server.Address())
+				arguments := []string{"ws://" + v.server.Address()}
+				if f.takesBytes {
+					arguments = append(arguments, "binary")
+				}
+				visitWith(v, "visit_echo.py", arguments...)
 			}
 		})
 	}

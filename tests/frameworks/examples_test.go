@@ -73,10 +73,10 @@ func (v *visitor) change(method, path, key, kind string, body []byte) page {
 	return v.send(request)
 }
 
-// visitWith runs a program of clients with where the server is to its end, which must be a good one.
-func visitWith(v *visitor, name, where string) {
+// visitWith runs a program of clients, mostly with where the server is, to its end, which must be a good one.
+func visitWith(v *visitor, name string, arguments ...string) {
 	v.Helper()
-	ofASGI.run(v.T, root(v.T, "tests", "frameworks", "clients"), []string{keepsBytecode}, "python", name, where)
+	ofASGI.run(v.T, root(v.T, "tests", "frameworks", "clients"), []string{keepsBytecode}, "python", append([]string{name}, arguments...)...)
 }
 
 // TestChatExample has people talk in examples/chat.

@@ -22,6 +22,7 @@ type framework struct {
 	handsOver   bool   // whether it returns files in wsgi.file_wrapper, or sends them by path
 	greets      string // by default a name that is not ASCII
 	wantsLength bool   // whether it cannot take an upload whose length is not said
+	takesBytes  bool   // whether its WebSocket takes text and bytes alike
 	before      int    // the minor version of Python from which on it cannot be imported, or 0
 	visit       func(*visitor, *framework, []byte)
 }

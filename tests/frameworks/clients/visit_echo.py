@@ -1,4 +1,4 @@
-"""Talks with /echo of an application of ../apps: visit_echo.py ws://HOST:PORT"""
+"""Talks with /echo of an application of ../apps: visit_echo.py ws://HOST:PORT [binary], where it takes bytes, too"""
 
 import sys
 from contextlib import ExitStack
@@ -16,6 +16,10 @@ with connect(sys.argv[1] + "/echo", max_size=None) as socket:
     socket.send(["in ", "three ", "fragments"])
     answer = socket.recv(timeout=60)
     assert answer == "Hello, in three fragments!", answer
+    if "binary" in sys.argv:
+        socket.send(b"Ada")
+        answer = socket.recv(timeout=60)
+        assert answer == "Hello, b'Ada'!", answer
 
 # Many at once, each with its own answers.
 with ExitStack() as all:
