@@ -85,10 +85,9 @@ func (r *reactor) acceptOne(index int32, c *newcomer) (came, more bool) {
 		r.shut(index)
 		return false, false
 	}
-	var from unix.RawSockaddrAny
-	fd, errno := a.accept(c.listener.fd, &from)
+	fd, errno := a.accept(c.listener.fd, &r.caller)
 	if errno == 0 {
-		c.fd, c.remote = fd, addressOf(&from)
+		c.fd, c.remote = fd, addressOf(&r.caller)
 		if a.counts(c) {
 			return true, true
 		}

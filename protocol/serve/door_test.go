@@ -138,6 +138,51 @@ func TestDoorDrainTakesTheBacklog(t *testing.T) {
 	})
 }
 
+// brought has a reactor that does not run yet admit a connection that has brought a request, and
+// returns the web server's end of it.
+func (s *testServer) brought(t *testing.T, l *Listener, sends string) (fd int) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(ends[1]) })
+	if _, err := unix.Write(ends[1], []byte(sends)); err != nil {
+		t.Fatal(err)
+	}
+	r := s.reactors[0]
+	s.acceptor.count.Add(1)
+	r.load.Add(1)
+	r.admit(&newcomer{fd: ends[0], listener: l})
+	return ends[1]
+}
+
+// A connection that has brought its request is not watched at once, but is when that takes its
+// time: the application is told of what has happened to it meanwhile.
+func TestDoorWatchesLater(t *testing.T) {
+	l, err := Listen("uwsgi:unix:" + tempSocket(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prepare(t, l, 1, func(c *call) {
+		<-c.hungUp
+		c.atOnce(200, "hello")
+	}, allow(t, "uwsgi", "unix"))
+	r := s.reactors[0]
+	fd := s.brought(t, l, ways[0].asks("GET", "/hello", ""))
+	if c := r.conns[0]; c.watched || len(r.unwatched.queue) != 1 {
+		t.Errorf("watched: %v, waiting for it: %d", c.watched, len(r.unwatched.queue))
+	}
+	if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	s.Serve()
+	eventually(t, "the end of the connection", func() bool { return s.Connections() == 0 })
+	answer := make([]byte, 1000)
+	if n, err := unix.Read(fd, answer); err != nil || !strings.HasSuffix(string(answer[:n]), "hello") {
+		t.Errorf("answered with %q, %v", answer[:max(n, 0)], err)
+	}
+}
+
 // A request that has begun is left, not forgotten, when its connection cannot be watched.
 func TestDoorCannotWatch(t *testing.T) {
 	l, err := Listen("uwsgi:unix:" + tempSocket(t))
@@ -145,20 +190,15 @@ func TestDoorCannotWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := prepare(t, l, 1, demo, allow(t, "uwsgi", "unix"))
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(ends[1])
-	if _, err := unix.Write(ends[1], []byte(ways[0].asks("GET", "/hello", ""))); err != nil {
-		t.Fatal(err)
-	}
 	r := s.reactors[0]
 	working := r.poller.fd
 	r.poller.fd = -1
-	s.acceptor.count.Add(1)
-	r.load.Add(1)
-	r.admit(&newcomer{fd: ends[0], listener: l})
+	s.brought(t, l, ways[0].asks("GET", "/hello", ""))
+	if n := r.watchOverdue(); n != 0 {
+		t.Errorf("%d connections are watched at once", n)
+	}
+	r.now += int64(watchAfter)
+	r.watchOverdue()
 	r.poller.fd = working
 	if n := s.left(); s.begun() != 1 || n != 1 {
 		t.Errorf("%d requests begun, %d left", s.begun(), n)

@@ -25,11 +25,13 @@ type reactor struct {
 	wheel  wheel
 	log    *logRing // nil: no access log
 
-	conns []*conn // by index; those in free are closed
-	free  []*conn
-	again []*conn // have more to do than one turn's share
-	now   int64   // nanoseconds of the clock that the deadlines run by, as this turn began
-	wall  time.Time
+	conns     []*conn // by index; those in free are closed
+	free      []*conn
+	again     []*conn             // have more to do than one turn's share
+	unwatched unwatched           // do not need epoll yet
+	caller    unix.RawSockaddrAny // of the connection that is being accepted
+	now       int64               // nanoseconds of the clock that the deadlines run by, as this turn began
+	wall      time.Time
 
 	yielded    int64 // when the reactor last blocked or yielded
 	refused    int64 // when it last logged a malformed request
@@ -155,7 +157,7 @@ func (r *reactor) turn(events int) (did int) {
 		r.event(&r.poller.events[i])
 	}
 	did = r.adopt() + r.repeat()
-	did += r.port.Turn()
+	did += r.port.Turn() + r.watchOverdue()
 	return did + r.wheel.advance(r.now, (*timer).expire)
 }
 
@@ -200,7 +202,7 @@ func (r *reactor) sleep() (events int) {
 	if r.waiting.Load() || r.orders.Load() != 0 || len(r.again) > 0 {
 		return 0 // rung before we slept
 	}
-	limit := r.wheel.wait(r.now)
+	limit := r.unwatched.until(r.now, r.wheel.wait(r.now))
 	mode := r.port.Sleep()
 	if mode == bridge.Watch {
 		if events = r.watch(); events > 0 || r.port.Came() {
@@ -317,11 +319,12 @@ func (r *reactor) admit(n *newcomer) {
 		if c.uses != uses || c.watched {
 			return
 		}
+		if c.phase == serving && c.work.body == bodyWhole {
+			r.watchLater(c)
+			return
+		}
 	}
-	if err := c.watch(interestIn); err != nil {
-		r.server.settings.Log.Error().Err(err).Msg("a connection could not be watched and was closed")
-		c.abandon() // it may have begun a request
-	}
+	c.attend()
 }
 
 // take returns a closed connection to be used again, or a new one.
