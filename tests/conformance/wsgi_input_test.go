@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gobridge/tests/server"
 )
 
 const text = "first\nsecond line\n\nlast without end"
@@ -52,16 +54,21 @@ func (w *wsgi) reads(t *testing.T, c *client, what, want, body string, bytewise 
 	}
 }
 
+// readers have bodies taken in first, and as they come.
+func (w *wsgi) readers() []*server.Server { return []*server.Server{w.threads, w.processes} }
+
 func inputIsRead(t *testing.T, w *wsgi) {
-	c := dial(t, w.threads)
-	for i, one := range calls {
-		body := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(text), text)
-		w.reads(t, c, one.calls, one.want, body, false)
-		w.reads(t, c, one.calls, one.want, body, i%3 == 0)
+	for _, s := range w.readers() {
+		c := dial(t, s)
+		for i, one := range calls {
+			body := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(text), text)
+			w.reads(t, c, one.calls, one.want, body, false)
+			w.reads(t, c, one.calls, one.want, body, i%3 == 0)
+		}
+		const nothing = `["","","",[],[],"StopIteration"]`
+		w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "Content-Length: 0\r\n\r\n", false)
+		w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "\r\n", false)
 	}
-	const nothing = `["","","",[],[],"StopIteration"]`
-	w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "Content-Length: 0\r\n\r\n", false)
-	w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "\r\n", false)
 	if a := w.ask(t, "POST", `/reads?read:"5"`, text); a.status != 500 {
 		t.Errorf("read of no number: %v", a)
 	}
@@ -73,13 +80,16 @@ func chunkedInputIsRead(t *testing.T, w *wsgi) {
 		piece := text[at:min(at+size, len(text))]
 		fmt.Fprintf(&all, "%X;name=\"value\"\r\n%s\r\n", len(piece), piece)
 	}
-	c := dial(t, w.threads)
-	for i, one := range calls {
-		body := "Transfer-Encoding: chunked\r\n\r\n" + all.String() + "0\r\nX-Trailer: x\r\n\r\n"
-		w.reads(t, c, one.calls, one.want, body, i%3 == 0)
+	for _, at := range w.readers() {
+		c := dial(t, at)
+		for i, one := range calls {
+			body := "Transfer-Encoding: chunked\r\n\r\n" + all.String() + "0\r\nX-Trailer: x\r\n\r\n"
+			w.reads(t, c, one.calls, one.want, body, i%3 == 0)
+		}
+		const nothing = `["","","",[],[],"StopIteration"]`
+		w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false)
 	}
-	const nothing = `["","","",[],[],"StopIteration"]`
-	w.reads(t, c, "read+read:5+readline+readlines+list+next", nothing, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false)
+	c := dial(t, w.threads)
 	body := strings.Repeat("0123456789abcdef", 1<<14)
 	c.send(t, "POST /validated/upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	if a := c.receive(t, "POST"); a.body != fmt.Sprintf("%d %x", len(body), sha256.Sum256([]byte(body))) {
