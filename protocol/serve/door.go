@@ -85,9 +85,15 @@ func (r *reactor) acceptOne(index int32, c *newcomer) (came, more bool) {
 		r.shut(index)
 		return false, false
 	}
-	fd, errno := a.accept(c.listener.fd, &r.caller)
+	from := &r.caller
+	if c.listener.path != "" {
+		from = nil // those who connect to a unix socket have no address
+	}
+	fd, errno := a.accept(c.listener.fd, from)
 	if errno == 0 {
-		c.fd, c.remote = fd, addressOf(&r.caller)
+		if c.fd = fd; from != nil {
+			c.remote = addressOf(from)
+		}
 		if a.counts(c) {
 			return true, true
 		}
