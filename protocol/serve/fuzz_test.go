@@ -16,7 +16,8 @@ import (
 
 // FuzzGateways: whatever comes by the protocols of web servers, in whatever pieces, nothing fails
 // and nothing is left. What is begun is what was sent: a body has the bytes that stand behind its
-// head, and in FastCGI those of its own records; and only who has begun a request is answered.
+// head, and in FastCGI those of its own records; and only who has begun a request is answered. Where
+// memory is short, HTTP among them, it is for nothing to be kept beyond it, and nothing to be left.
 func FuzzGateways(f *testing.F) {
 	for i := range ways {
 		w := &ways[i]
@@ -45,11 +46,23 @@ func FuzzGateways(f *testing.F) {
 	f.Add(uint8(6), []byte{doBegin, 0, lost, doHead, 0, 1, doBody, 0, 3, doRest, 0, doBody, 0, 4, doEnd, 0, doBegin, 0, usual + 8, doHead, 0, 0x83, 2,
 		doBody, 0, 2, doEnd, 0}, uint16(1))
 
-	var stages []*stage
+	long := strings.Repeat("x", 30_000)
+	f.Add(uint8(8), []byte("POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcPOST /d HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n"+long), uint16(0))
+	f.Add(uint8(8), []byte("GET /n HTTP/1.1\r\nHost: x\r\nA: "+long), uint16(5000))
+	for i := range ways {
+		f.Add(uint8(9+i), []byte(ways[i].asks("POST", "/h", long)), uint16(9000))
+	}
+	f.Add(uint8(10), []byte(keeps("/n", "abc")+keeps("/s", long)+abort+keeps("/e", "abc")), uint16(0))
+
+	const enough, short = 512 << 10, 12 << 10
+	var stages, poor []*stage
 	for _, buffer := range []int64{0, 16 << 10} {
 		for i := range ways {
-			stages = append(stages, newStage(f, ways[i].name, buffer))
+			stages = append(stages, newStage(f, ways[i].name, buffer, enough))
 		}
+	}
+	for _, name := range []string{"http", ways[0].name, ways[1].name, ways[2].name} {
+		poor = append(poor, newStage(f, name, 4<<10, short))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, text []byte, piece uint16) {
 		size := int(piece)
@@ -57,15 +70,21 @@ func FuzzGateways(f *testing.F) {
 			size = 64 << 10
 		}
 		text = text[:min(len(text), 300*size)] // at each piece all that has come may be looked at
-		if kind %= 8; kind >= 6 {              // FastCGI
+		kind %= 12
+		if kind == 6 || kind == 7 { // FastCGI
 			playScript(t, stages[1+3*(int(kind)-6)], text, size)
 			return
 		}
-		g := stages[kind]
+		var g *stage
+		if kind < 6 {
+			g = stages[kind]
+		} else {
+			g = poor[kind-8]
+		}
 		g.connect(t)
 		g.send(t, text, size)
 		g.leave(t)
-		if kind%3 != 1 {
+		if kind < 6 && kind%3 != 1 {
 			checkSingle(t, g, text)
 		}
 	})

@@ -25,10 +25,14 @@ type stage struct {
 	cut    bool   // since the server has closed
 }
 
-// newStage makes one for connections of a listener with such a name.
-func newStage(f *testing.F, name string, buffer int64) *stage {
+// newStage makes one for connections of a listener with such a name. It may have so much memory.
+func newStage(f *testing.F, name string, buffer, memory int64) *stage {
 	f.Helper()
-	l, err := Listen(name + ":127.0.0.1:0")
+	bind := name + ":127.0.0.1:0"
+	if name == "http" {
+		bind = "127.0.0.1:0"
+	}
+	l, err := Listen(bind)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -38,7 +42,7 @@ func newStage(f *testing.F, name string, buffer int64) *stage {
 		f.Fatal(err)
 	}
 	settings := DefaultSettings()
-	settings.Buffer, settings.GatewayFrom = buffer, map[string]trust.List{name: peers}
+	settings.Buffer, settings.Memory, settings.GatewayFrom = buffer, memory, map[string]trust.List{name: peers}
 	g := &stage{l: l, p: &turnPort{fakePort: newFakePort(f, nil)}}
 	if g.s, err = newServer([]*Listener{l}, []Port{g.p}, settings, time.Now); err != nil {
 		f.Fatal(err)
@@ -94,7 +98,7 @@ func (g *stage) rest(t *testing.T) {
 		if events+g.r.turn(events)+g.p.act()+g.hear(t)+len(g.r.again) == 0 {
 			return
 		}
-		if used := g.s.budget.used.Load(); used > 512<<10 {
+		if used := g.s.budget.used.Load(); used > g.s.budget.limit {
 			t.Fatalf("%d bytes are kept for one connection", used)
 		}
 	}
