@@ -24,6 +24,7 @@ type Config struct {
 	Interface   string // how it is called: auto, wsgi, asgi, asgi2; "": auto
 	Loop        string // of ASGI workers: auto, asyncio, uvloop; "": auto
 	Lifespan    string // whether ASGI applications are told of start and end: auto, on, off; "": auto
+	NoPathsend  bool   // ASGI applications are not offered to hand files over
 	Dir         string // where it is imported from and runs in
 
 	Workers  int     // processes, 1..MaxWorkers

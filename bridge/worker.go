@@ -183,7 +183,7 @@ func (c *Config) title(process string) string { return "gobridge: " + process + 
 // forImport are the settings with which the application is imported, as names and values.
 func (c *Config) forImport() []string {
 	return []string{"application", c.Application, "chdir", c.Dir, "interface", c.Interface,
-		"loop", c.Loop, "lifespan", c.Lifespan, "threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1)}
+		"loop", c.Loop, "lifespan", c.Lifespan, "threads", strconv.Itoa(c.Threads), "multiprocess", flag(c.Workers > 1), "pathsend", flag(!c.NoPathsend)}
 }
 
 // flag is a yes or no as the settings of the control messages write it.

@@ -21,6 +21,7 @@ static struct {
     struct gb_loop main;
     PyObject *serve;   // of the main loop: runs it to its end
     unsigned count;    // loops
+    bool pathsend;     // a setting
     pthread_t *thread; // of those but the main one
 
     pthread_mutex_t lock; // for what follows
@@ -35,6 +36,7 @@ static void own(PyObject **object)
 
 int gb_asgi_prepare(const struct gb_worker_settings *s, const struct gb_application *a)
 {
+    asgi.pathsend = s->pathsend;
     if (!gb_call_prepare())
         return gb_application_raised("the host's own objects could not be made");
     PyObject *wrong = gb_python_help("asgi_prepare", "Osss", a->callable, a->interface_name, s->loop, s->lifespan);
@@ -66,7 +68,7 @@ static const char *take_started(struct gb_loop *l, PyObject *started, PyObject *
     own(&l->cancelled);
     own(&l->coroutine_type);
     own(&l->application);
-    l->scope = gb_scope_open(version, state);
+    l->scope = gb_scope_open(version, state, asgi.pathsend);
     return l->scope != NULL ? name : NULL;
 }
 

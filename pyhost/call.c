@@ -114,6 +114,10 @@ static void give_up(struct gb_call *c)
         gb_call_finish(c, answered ? GB_FINISHED : GB_ABORTED);
 }
 
+// What a middleware does that keeps the response's start until it sees a body, and has no branch
+// for files: nothing comes here.
+static const char dropped[] = ". If it was to be a file, a middleware may have dropped it: see --pathsend";
+
 void gb_call_settle(struct gb_call *c)
 {
     struct gb_exchange *x = c->exchange;
@@ -124,10 +128,11 @@ void gb_call_settle(struct gb_call *c)
         return;
     }
     if (!is_left(c))
-        gb_call_log(c, "the application has returned before %s; %s",
+        gb_call_log(c, "the application has returned before %s; %s%s",
                     c->websocket != NULL && !x->started ? "it accepted or refused the WebSocket"
                                                         : "its response was complete",
-                    x->head_sent ? "its answer is cut" : "the client gets 500");
+                    x->head_sent ? "its answer is cut" : "the client gets 500",
+                    c->websocket == NULL && !x->started && gb_scope_offers_files(c->loop->scope) ? dropped : "");
     give_up(c);
 }
 

@@ -33,7 +33,7 @@ enum {
     GB_MSG_SPAWN = 2, // a: incarnation; descriptors: the new worker's socket. Answered by SPAWNED
     // front to worker, and once to a template that may not be forked: it becomes the worker of its own incarnation
     GB_MSG_SETUP = 3, // a: worker slot, b: incarnation; settings: "application", "chdir", "interface" (auto, wsgi,
-                      // asgi, asgi2), "loop" (auto, asyncio, uvloop), "lifespan" (auto, on, off), "threads", "multiprocess" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells,
+                      // asgi, asgi2), "loop" (auto, asyncio, uvloop), "lifespan" (auto, on, off), "threads", "multiprocess", "pathsend" (1 or 0); descriptors: segment, worker's doorbell, reactors' doorbells,
                       // a file for evidence. Who was imported in a template has its settings, and takes only the rest
     GB_MSG_STOPPING = 6, // the server is about to stop, and DRAIN is to come: call the application's SIGTERM handler
     GB_MSG_DRAIN = 4, // finish what is in the inbox, run exit handlers, leave. A template that is none yet leaves

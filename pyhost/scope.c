@@ -53,6 +53,7 @@ enum { CLIENTS = 256 }; // places; a power of two
 struct gb_scope_kept {
     PyObject *common; // a dict: type, root_path
     PyObject *asgi, *state;
+    bool pathsend;         // are PATHSEND and ZEROCOPYSEND offered?
     struct gb_keys fields; // names as bytes, of each the last (name, value)
     struct kept method, root, path, raw_path, query, version, scheme, server;
     struct kept client[CLIENTS]; // by their ports: a connection has many requests
@@ -125,7 +126,7 @@ static PyObject *address_of(const uint8_t *text, size_t size)
     return pair_of(text_of(text + sizeof host, host.value_size), number_of(second + sizeof port, port.value_size));
 }
 
-struct gb_scope_kept *gb_scope_open(const char *version, PyObject *state)
+struct gb_scope_kept *gb_scope_open(const char *version, PyObject *state, bool pathsend)
 {
     struct gb_scope_kept *k = calloc(1, sizeof *k);
     PyObject *type = gb_py.PyUnicode_InternFromString("http"), *empty = gb_py.PyUnicode_FromString("");
@@ -146,7 +147,13 @@ struct gb_scope_kept *gb_scope_open(const char *version, PyObject *state)
     }
     gb_py.Py_IncRef(state);
     k->state = state;
+    k->pathsend = pathsend;
     return k;
+}
+
+bool gb_scope_offers_files(const struct gb_scope_kept *k)
+{
+    return k->pathsend;
 }
 
 // ---- The fields.
@@ -318,12 +325,12 @@ static bool add_tls(PyObject *extensions, const uint8_t *variable)
 
 // Those that this client can be sent, what a web server has sent, and how the connection is encrypted: a new
 // reference, or NULL with the exception set. No scope shares any of these dicts with another one.
-static PyObject *extensions_of(unsigned request_flags, const struct parts *parts)
+static PyObject *extensions_of(const struct gb_scope_kept *k, unsigned request_flags, const struct parts *parts)
 {
     bool http = !(request_flags & GB_REQUEST_WEBSOCKET); // a WebSocket's are as_websocket's
     const bool usable[EXTENSIONS] = {
-        [PATHSEND] = http,
-        [ZEROCOPYSEND] = http,
+        [PATHSEND] = http && k->pathsend,
+        [ZEROCOPYSEND] = http && k->pathsend,
         [EARLY_HINT] = http && !(request_flags & GB_REQUEST_HTTP10),
         [TRAILERS] = http && (request_flags & GB_REQUEST_TRAILERS),
     };
@@ -408,7 +415,7 @@ PyObject *gb_scope_new(struct gb_scope_kept *k, const struct gb_claim *claim, co
         gb_py.PyDict_SetItem(scope, key.query_string, call->query) == 0 &&
         set(scope, key.headers, headers_of(&k->fields, parts.fields, parts.count)) &&
         set(scope, key.state, gb_py.PyDict_Copy(k->state)) &&
-        set(scope, key.extensions, extensions_of(claim->head.flags, &parts)))
+        set(scope, key.extensions, extensions_of(k, claim->head.flags, &parts)))
         return scope;
     gb_py.Py_DecRef(scope);
     return NULL;

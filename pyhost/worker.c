@@ -162,10 +162,16 @@ static char *keep(const char *text)
     return copy;
 }
 
+// Is the setting there, and a yes?
+static bool is_set(const struct gb_packet *p, const char *name)
+{
+    const char *value = gb_packet_setting(p, name);
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
 static const char *read_settings(const struct gb_packet *p)
 {
     const char *threads = gb_packet_setting(p, "threads");
-    const char *multiprocess = gb_packet_setting(p, "multiprocess");
     long n = threads != NULL ? strtol(threads, NULL, 10) : 1;
     if (n < 1 || n > MAX_THREADS)
         return "setup: number of threads";
@@ -176,7 +182,8 @@ static const char *read_settings(const struct gb_packet *p)
         .loop = keep(gb_packet_setting(p, "loop")),
         .lifespan = keep(gb_packet_setting(p, "lifespan")),
         .threads = (unsigned)n,
-        .multiprocess = multiprocess != NULL && strcmp(multiprocess, "1") == 0,
+        .multiprocess = is_set(p, "multiprocess"),
+        .pathsend = is_set(p, "pathsend"),
     };
     return NULL;
 }

@@ -18,6 +18,7 @@ struct gb_worker_settings {
     const char *lifespan;    // of ASGI: "auto", "on", "off"
     unsigned threads;        // request threads, or event loops, at least 1
     bool multiprocess;       // there are other workers
+    bool pathsend;           // ASGI applications may hand files over
 };
 
 // Exit codes of zygote and worker; the front passes them on.

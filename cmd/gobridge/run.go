@@ -232,7 +232,7 @@ func (v *service) startBridge() (started bool, err error) {
 	go func() {
 		b, err := bridge.Start(bridge.Config{
 			Interpreter: v.interpreter, Host: v.host, Helper: python.Helper,
-			Application: s.application, Dir: s.chdir, Interface: s.iface, Loop: s.loop, Lifespan: s.lifespan,
+			Application: s.application, Dir: s.chdir, Interface: s.iface, Loop: s.loop, Lifespan: s.lifespan, NoPathsend: s.pathsend == "off",
 			Workers: s.workers, Threads: s.threads, Preload: bridge.Preload(s.preload), Reactors: s.reactors, Streams: streams, Spin: s.spins(),
 			WebSockets: s.webSockets(streams), MessageQueue: s.wsQueue,
 			QueueTimeout: s.queueTimeout, StartTimeout: s.startTimeout, RequestTimeout: s.requestTimeout, SlowRequest: s.slowRequest,

@@ -31,6 +31,7 @@ type settings struct {
 	iface    string
 	loop     string
 	lifespan string
+	pathsend string
 	reactors int // 0: auto
 	spin     string
 
@@ -114,6 +115,8 @@ var table = []setting{
 		func(s *settings) any { return &s.loop }},
 	{"lifespan", "", "auto", choice(bridge.Lifespans...), "tell an ASGI application of its start and end; auto: unless it raises an exception; on: it must not",
 		func(s *settings) any { return &s.lifespan }},
+	{"pathsend", "", "on", choice("on", "off"), "let ASGI applications hand files over to be sent (http.response.pathsend, http.response.zerocopysend); off: for a middleware that compresses files, or does not know these messages",
+		func(s *settings) any { return &s.pathsend }},
 	{"preload", "", string(bridge.PreloadAuto), choice(bridge.Preloads()...), "import the application once and fork the workers from it; auto: unless the import leaves something behind that a fork would break",
 		func(s *settings) any { return &s.preload }},
 	{"reactors", "", "auto", number(1, pyhost.MaxReactors).orAuto(), "threads that serve the connections; auto: one for every 8 CPUs",

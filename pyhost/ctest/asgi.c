@@ -22,8 +22,13 @@ static struct gb_segment segment;
 SHOWN const char *test_open(const char *wsgi, const char *asgi, PyObject *application)
 {
     static char error[200];
-    struct gb_worker_settings settings = {
-        .application = "", .chdir = "", .interface = "asgi", .loop = "asyncio", .lifespan = "off", .threads = 1};
+    struct gb_worker_settings settings = {.application = "",
+                                          .chdir = "",
+                                          .interface = "asgi",
+                                          .loop = "asyncio",
+                                          .lifespan = "off",
+                                          .threads = 1,
+                                          .pathsend = true};
     struct gb_application loaded = {.callable = application, .interface = GB_INTERFACE_ASGI, .interface_name = "asgi"};
     front_open(&front, &segment);
     segment.doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -15,8 +15,13 @@ func optionsHold(t *testing.T, a *asgi) {
 	if !a.all {
 		return
 	}
-	limited := a.own(t, "--limit-concurrency", "3", "--ws-max-size", "1K", "--ws-max-queue", "2", "--ws-per-message-deflate", "off")
+	limited := a.own(t, "--limit-concurrency", "3", "--ws-max-size", "1K", "--ws-max-queue", "2", "--ws-per-message-deflate", "off", "--pathsend", "off")
 	concurrencyIsLimited(t, limited)
+	for name := range askServer(t, limited, "GET", "/scope", "").scope(t)["extensions"].is.(map[string]value) {
+		if name == "http.response.pathsend" || name == "http.response.zerocopysend" {
+			t.Errorf("--pathsend off announces %s", name)
+		}
+	}
 	s, got := shake(t, limited, "/echo?"+unique(), "Sec-WebSocket-Extensions: permessage-deflate")
 	if got.status != 101 || got.get("Sec-WebSocket-Extensions") != "" {
 		t.Errorf("%v", got)

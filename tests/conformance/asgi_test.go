@@ -86,7 +86,7 @@ var asgiMore = []check[*asgi]{
 	{"a loop that the import has made serves, with what was begun in it; not behind a fork", importsMakeLoops},
 	{"the first step of a request comes at once from Python 3.12 on", stepIsEager},
 	{"an upload that is not buffered comes piece by piece, and no further than it is taken; who leaves amid it is told", uploadsFlow},
-	{"--limit-concurrency, --ws-max-size, --ws-max-queue, --ws-per-message-deflate, --ws-ping-interval, --ws-ping-timeout", optionsHold},
+	{"--limit-concurrency, --ws-max-size, --ws-max-queue, --ws-per-message-deflate, --ws-ping-interval, --ws-ping-timeout, --pathsend", optionsHold},
 	{"a loop that the application stops finishes what it runs; one that fails ends its worker; both are told", stoppedLoops},
 }
 
