@@ -48,7 +48,7 @@ const (
 )
 
 // DozeTime is how long a reactor waits before it asks to be rung for each answer: a
-// worker that has more to do does not ring meanwhile, so one wake serves several answers.
+// worker that has more to do rings only for a batch of them, so one wake serves several answers.
 const DozeTime = 200 * time.Microsecond
 
 // Doorbell is the eventfd that workers ring. It is to be watched edge-triggered:

@@ -56,7 +56,7 @@ struct gb_header {
 enum {
     GB_AWAKE = 0,
     GB_ASLEEP = 1,   // until rung: ring for any news
-    GB_DOZING = 2,   // for 200 us at most: ring only when nothing more waits in the worker's inbox
+    GB_DOZING = 2,   // for 200 us at most: ring only for a batch, or when nothing more waits in the worker's inbox
     GB_WATCHING = 3, // awake, with nothing to do but to look for the one answer that is due
 };
 

@@ -37,6 +37,7 @@ struct gb_segment {
 
     // The last answer was the only one that its reactor waited for.
     atomic_bool alone;
+    _Atomic uint32_t unrung; // news given since this worker last rang a reactor
 
     bool left; // this process is a fork of the worker: nothing of the segment is mapped here
 

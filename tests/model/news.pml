@@ -2,8 +2,8 @@
  *
  * The worker tells of a stream by its bit, then the summary's bit; the reactor takes
  * the summary, then the bits. Either side sleeps only after it has said so and looked
- * again, and only the sleeper takes back what it said. A reactor that dozes is rung
- * only by a worker that has nothing else to do, and ends its doze by itself.
+ * again, and only the sleeper takes back what it said. A reactor that dozes is rung for
+ * certain only by a worker that has nothing else to do, and ends its doze by itself.
  *
  * Who owns a stream is not modelled here (claim.pml): the inbox is a number of hints,
  * and a stream is where `at` says. Requests come, and the worker is killed, without end.
@@ -292,7 +292,9 @@ news_summary:
     if
     :: atomic { reactor_sleeps == ASLEEP || (reactor_sleeps == DOZING && inbox == 0) -> skip };
         reactor_bell = true
-    :: else
+    :: atomic { reactor_sleeps == DOZING && inbox > 0 -> skip }; /* for a batch */
+        reactor_bell = true
+    :: atomic { reactor_sleeps != ASLEEP && (reactor_sleeps != DOZING || inbox > 0) -> skip }
     fi;
 news_rung:
 #ifdef MUTANT_NEWS_BEFORE_DATA
