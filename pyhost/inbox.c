@@ -21,9 +21,9 @@ enum gb_taken gb_inbox_take(struct gb_segment *s, struct gb_hint *hint)
 }
 
 // Reads the shared copy of `taken`: the private one belongs to the taking thread.
-bool gb_inbox_waiting(const struct gb_segment *s)
+uint32_t gb_inbox_waiting(const struct gb_segment *s)
 {
-    return atomic_load(&s->worker->put) != atomic_load(&s->worker->taken);
+    return atomic_load(&s->worker->put) - atomic_load(&s->worker->taken);
 }
 
 void gb_inbox_sleep(struct gb_segment *s)

@@ -8,7 +8,7 @@
 #ifndef GB_INBOX_H
 #define GB_INBOX_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "segment.h"
 
@@ -20,8 +20,8 @@ enum gb_taken {
 
 enum gb_taken gb_inbox_take(struct gb_segment *s, struct gb_hint *hint);
 
-// Is there a hint that nobody has taken?
-bool gb_inbox_waiting(const struct gb_segment *s);
+// How many hints are there that nobody has taken?
+uint32_t gb_inbox_waiting(const struct gb_segment *s);
 
 // Set before the last look and the sleep, cleared after it: while it is set the
 // front rings the doorbell for whatever it puts.
