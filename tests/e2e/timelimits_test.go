@@ -103,6 +103,11 @@ func TestRequestTimeoutAmongThreads(t *testing.T) {
 		if a := <-lost; a.status != http.StatusGatewayTimeout {
 			t.Errorf("the request that is stuck: %+v", a)
 		}
+		// What it has not begun goes back into the line at once, but not before it may have time for it.
+		must(t, server.Await(func() bool {
+			u, err := s.Usage()
+			return err != nil || u.Line == 1
+		}))
 		must(t, os.WriteFile(noted+".go", nil, 0o600))
 		for range 3 {
 			if a := <-others; a.err != nil || a.body != strconv.Itoa(old) {
