@@ -74,16 +74,15 @@ func (b *Bridge) newGeneration() (*generation, error) {
 	if c.Renewal.wanted() {
 		slots++
 	}
-	requests := c.Streams
 	seg, err := newSegment(shape{
-		workers: slots, reactors: c.Reactors, streams: (requests + c.WebSockets + 63) &^ 63, pipe: c.PipeSize,
+		workers: slots, reactors: c.Reactors, streams: (c.Streams + c.WebSockets + 63) &^ 63, pipe: c.PipeSize,
 		inbox: 1 << bits.Len(uint(4*capacity)), // stale hints lie there too
 		spin:  c.spinTime(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{bridge: b, seg: seg, threads: c.Threads, requests: requests, runs: make([]*run, seg.streams),
+	g := &generation{bridge: b, seg: seg, threads: c.Threads, requests: c.Streams, runs: make([]*run, seg.streams),
 		stop: make(chan struct{}), news: make(chan startNews, 4*c.Workers), workers: map[*slot]*worker{},
 		phase: starting, since: time.Now()}
 	g.zygote.bridge = b

@@ -13,6 +13,7 @@
 
 #include "control.h"
 #include "python_api.h"
+#include "signals.h"
 
 #define GUARD_STACK ((size_t)1 << 20) // faulthandler is called on it
 
@@ -59,12 +60,10 @@ static void *watch(void *unused)
 const char *gb_guard_start(int control)
 {
     pthread_attr_t attributes;
-    sigset_t all, old;
+    sigset_t old;
     guard.control = control;
     guard.stop = eventfd(0, EFD_CLOEXEC);
-    // Signals are for the application's threads.
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    gb_signals_block_all(&old); // they are for the application's threads
     bool started = guard.stop >= 0 && pthread_attr_init(&attributes) == 0 &&
                    pthread_attr_setstacksize(&attributes, GUARD_STACK) == 0 &&
                    pthread_create(&guard.thread, &attributes, watch, NULL) == 0;

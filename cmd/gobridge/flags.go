@@ -190,11 +190,13 @@ const (
 )
 
 func unknownFlag(c *cli.Context, name string) error {
-	if ours := foreign[name]; ours != "" && c.Command.Name == "run" {
-		return usage("--%s is no option: here it is --%s", name, ours)
-	}
-	if instead := absent[name]; instead != "" && c.Command.Name == "run" {
-		return usage("--%s is no option: %s", name, instead)
+	if c.Command.Name == "run" {
+		if ours := foreign[name]; ours != "" {
+			return usage("--%s is no option: here it is --%s", name, ours)
+		}
+		if instead := absent[name]; instead != "" {
+			return usage("--%s is no option: %s", name, instead)
+		}
 	}
 	var names []string
 	for _, f := range c.Command.Flags {

@@ -34,21 +34,26 @@ type Parser struct {
 // stay with it, and nobody counts it.
 const keepFields = 256
 
-// Forget drops what was found, for the buffer that it points into is given back while the request
-// goes on.
-func (p *Parser) Forget() {
-	fields := p.Request.Fields
-	clear(fields[:cap(fields)])
-	if p.Request, p.seen = (bridge.Request{Fields: fields[:0]}), (fieldsSeen{}); cap(fields) > keepFields {
+// dropMuch drops the memory for more fields than that.
+func (p *Parser) dropMuch() {
+	if cap(p.Request.Fields) > keepFields {
 		p.Request.Fields, p.ends = nil, nil
 	}
 }
 
+// Forget drops what was found, for the buffer that it points into is given back while the request
+// goes on.
+func (p *Parser) Forget() {
+	p.dropMuch()
+	fields := p.Request.Fields
+	clear(fields[:cap(fields)])
+	p.Request, p.seen = bridge.Request{Fields: fields[:0]}, fieldsSeen{}
+}
+
 // Reset makes the parser ready for another connection, and drops what it found.
 func (p *Parser) Reset() {
-	if clear(p.Request.Fields); cap(p.Request.Fields) > keepFields {
-		p.Request.Fields, p.ends = nil, nil
-	}
+	p.dropMuch()
+	clear(p.Request.Fields)
 	*p = Parser{Limits: p.Limits, RefuseUnderscores: p.RefuseUnderscores,
 		Request: bridge.Request{Fields: p.Request.Fields[:0]}, ends: p.ends[:0]}
 }

@@ -255,12 +255,8 @@ func (a *acceptor) close() {
 	closeSocket(a.wake)
 }
 
-// accept4 accepts a connection; from nil does not ask who it is.
+// accept4 accepts a connection; from nil does not ask who it is, and the size is not looked at.
 func accept4(fd int, from *unix.RawSockaddrAny) (int, unix.Errno) {
-	if from == nil {
-		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, acceptFromHere, 0, 0)
-		return int(n), errno
-	}
 	size := uint32(unix.SizeofSockaddrAny)
 	n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(from)),
 		uintptr(unsafe.Pointer(&size)), acceptFromHere, 0, 0)

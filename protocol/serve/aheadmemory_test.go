@@ -12,6 +12,12 @@ import (
 // budgetOfTwo has memory for two buffers, and whatever is smaller.
 func budgetOfTwo(s *Settings) { s.Memory = 2*bufferSize + 4*smallBuffer }
 
+// gate is what applications wait for, and what opens it, once.
+func gate() (may <-chan struct{}, open func()) {
+	opened := make(chan struct{})
+	return opened, sync.OnceFunc(func() { close(opened) })
+}
+
 // answersWhen is an application that answers when it may, having read nothing.
 func answersWhen(may <-chan struct{}) application {
 	return func(c *call) {
@@ -27,8 +33,7 @@ var next = "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n" + s
 // What a client sends behind a request while that is answered counts, too. Where there is no memory
 // for it, it is lost, and the connection ends in an orderly way with the answer.
 func TestRequestsAheadWithoutMemory(t *testing.T) {
-	may := make(chan struct{})
-	open := sync.OnceFunc(func() { close(may) })
+	may, open := gate()
 	defer open()
 	s := start(t, 1, answersWhen(may), budgetOfTwo)
 	var clients []*client
@@ -59,8 +64,7 @@ func TestRequestsAheadWithoutMemory(t *testing.T) {
 // Of a body that comes as the application reads it, what finds neither room in the pipe nor memory
 // has its request refused.
 func TestBodiesAheadWithoutMemory(t *testing.T) {
-	may := make(chan struct{})
-	open := sync.OnceFunc(func() { close(may) })
+	may, open := gate()
 	defer open()
 	s := start(t, 1, answersWhen(may), budgetOfTwo)
 	var clients []*client
@@ -102,9 +106,9 @@ func TestAnnouncementsWithoutMemory(t *testing.T) {
 // A WebSocket whose client sends ahead of its application is ended where there is no memory for it,
 // and told to try later.
 func TestMessagesAheadWithoutMemory(t *testing.T) {
-	may, ends := make(chan struct{}), make(chan fakeMessage, 3)
-	open := sync.OnceFunc(func() { close(may) })
+	may, open := gate()
 	defer open()
+	ends := make(chan fakeMessage, 3)
 	s := start(t, 1, func(c *call) {
 		c.accept()
 		<-may
@@ -145,8 +149,7 @@ func TestMessagesAheadWithoutMemory(t *testing.T) {
 func TestTLSAheadWithoutMemory(t *testing.T) {
 	encrypted = newPKI(t)
 	defer func() { encrypted = nil }()
-	may := make(chan struct{})
-	open := sync.OnceFunc(func() { close(may) })
+	may, open := gate()
 	defer open()
 	s := start(t, 1, answersWhen(may), func(s *Settings) { s.Memory = handshakeMemory })
 	var clients []*client

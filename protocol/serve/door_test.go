@@ -138,24 +138,6 @@ func TestDoorDrainTakesTheBacklog(t *testing.T) {
 	})
 }
 
-// brought has a reactor that does not run yet admit a connection that has brought a request, and
-// returns the web server's end of it.
-func (s *testServer) brought(t *testing.T, l *Listener, sends string) (fd int) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(ends[1]) })
-	if _, err := unix.Write(ends[1], []byte(sends)); err != nil {
-		t.Fatal(err)
-	}
-	r := s.reactors[0]
-	s.acceptor.count.Add(1)
-	r.load.Add(1)
-	r.admit(&newcomer{fd: ends[0], listener: l})
-	return ends[1]
-}
-
 // A connection that has brought its request is not watched at once, but is when that takes its
 // time: the application is told of what has happened to it meanwhile.
 func TestDoorWatchesLater(t *testing.T) {
@@ -168,7 +150,8 @@ func TestDoorWatchesLater(t *testing.T) {
 		c.atOnce(200, "hello")
 	}, allow(t, "uwsgi", "unix"))
 	r := s.reactors[0]
-	fd := s.brought(t, l, ways[0].asks("GET", "/hello", ""))
+	fd := connect(t, s.Server, l, ways[0].asks("GET", "/hello", ""))
+	defer unix.Close(fd)
 	if c := r.conns[0]; c.watched || len(r.unwatched.queue) != 1 {
 		t.Errorf("watched: %v, waiting for it: %d", c.watched, len(r.unwatched.queue))
 	}
@@ -193,7 +176,7 @@ func TestDoorCannotWatch(t *testing.T) {
 	r := s.reactors[0]
 	working := r.poller.fd
 	r.poller.fd = -1
-	s.brought(t, l, ways[0].asks("GET", "/hello", ""))
+	defer unix.Close(connect(t, s.Server, l, ways[0].asks("GET", "/hello", "")))
 	if n := r.watchOverdue(); n != 0 {
 		t.Errorf("%d connections are watched at once", n)
 	}

@@ -58,16 +58,28 @@ func newStage(f *testing.F, name string, buffer, memory int64) *stage {
 // connect makes the connection.
 func (g *stage) connect(t *testing.T) {
 	t.Helper()
+	g.answer, g.closed, g.p.calls = nil, false, nil
+	g.r.readClock()
+	g.peer = connect(t, g.s, g.l, "")
+	g.rest(t)
+}
+
+// connect has a reactor that does not run by itself admit a connection that has brought a text, and
+// returns its other end.
+func connect(t *testing.T, s *Server, l *Listener, sends string) (peer int) {
+	t.Helper()
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.peer, g.answer, g.closed, g.p.calls = ends[0], nil, false, nil
-	g.s.acceptor.count.Add(1)
-	g.r.load.Add(1)
-	g.r.readClock()
-	g.r.admit(&newcomer{fd: ends[1], listener: g.l})
-	g.rest(t)
+	if _, err := unix.Write(ends[0], []byte(sends)); err != nil {
+		t.Fatal(err)
+	}
+	r := s.reactors[0]
+	s.acceptor.count.Add(1)
+	r.load.Add(1)
+	r.admit(&newcomer{fd: ends[1], listener: l})
+	return ends[0]
 }
 
 // send has the web server send a text in pieces, with a rest behind each.
