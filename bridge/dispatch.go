@@ -366,7 +366,7 @@ func (d *dispatch) trim(now time.Time) {
 		d.mu.Unlock()
 		return
 	}
-	old := g.free.stale(now.Add(-idleFor), 64)
+	old := g.free.stale(now.Add(-idleFor).UnixNano(), 64)
 	g.trimming = len(old)
 	d.mu.Unlock()
 	if len(old) == 0 {

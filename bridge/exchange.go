@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"sync/atomic"
-	"time"
 
 	"gobridge/pyhost"
 )
@@ -274,7 +273,7 @@ func (p *Port) release(r *run) {
 		r.socket.Store(false)
 		p.bridge.dispatch.wakeUp() // it may have rested
 	}
-	r.used = time.Unix(0, p.bridge.dispatch.now.Load())
+	r.used = p.bridge.dispatch.now.Load()
 	r.gen.free.push(r)
 	if p.bridge.dispatch.line.count > 0 {
 		p.roomMade = true

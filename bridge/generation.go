@@ -102,7 +102,7 @@ func (b *Bridge) newGeneration() (*generation, error) {
 	for i := range g.runs { // stream 0 on top
 		n := uint32(seg.streams - 1 - i)
 		g.runs[n] = &run{gen: g, stream: n}
-		g.free = append(g.free, g.runs[n])
+		g.free.clean = append(g.free.clean, g.runs[n])
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -287,6 +287,3 @@ func (g *generation) kill(w *worker) {
 		g.bridge.log.Error().Err(err).Int("pid", w.pid).Msg("a worker could not be killed")
 	}
 }
-
-// streamsInUse counts the streams that are not free. Called with dispatch.mu held.
-func (g *generation) streamsInUse() int { return len(g.runs) - len(g.free) - g.trimming }

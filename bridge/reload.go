@@ -163,7 +163,7 @@ func (g *generation) inUse() bool {
 	d := &g.bridge.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(g.free) < len(g.runs)
+	return g.free.len() < len(g.runs)
 }
 
 // forget has everyone forget a generation without processes and requests, and gives back

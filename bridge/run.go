@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"sync/atomic"
-	"time"
 
 	"gobridge/pyhost"
 )
@@ -22,8 +21,8 @@ type run struct {
 	// Guarded by dispatch.mu.
 	word       uint64 // as it was last queued
 	ticket     uint64
-	next, prev *run // in the slot's list, oldest first
-	used       time.Time
+	next, prev *run  // in the slot's list, oldest first
+	used       int64 // when it was last given back, by the coarse clock
 	dirty      bool  // its pages may be there
 	queuedFor  *slot // by this word
 	reserved   bool  // it is a WebSocket's, or was asked for by one
@@ -73,67 +72,3 @@ func (r *run) wakeIf(waits uint32) {
 		p.toRing(s)
 	}
 }
-
-// freeList holds a generation's free streams, the last used on top, so that few
-// streams' pages are in use. Guarded by dispatch.mu.
-type freeList []*run
-
-func (f *freeList) pop() *run {
-	n := len(*f)
-	if n == 0 {
-		return nil
-	}
-	r := (*f)[n-1]
-	*f = (*f)[:n-1]
-	return r
-}
-
-// take returns a free stream, or nil. WebSockets may last for ever, so requests have streams that
-// no WebSocket takes, and the other way round.
-func (g *generation) take(socket bool) *run {
-	if !socket && g.streamsInUse()-g.reserved >= g.requests {
-		return nil
-	}
-	return g.free.pop()
-}
-
-// push gives a stream back. The caller has set its word to FREE.
-func (f *freeList) push(r *run) {
-	r.owner.Store(nil)
-	r.x = nil
-	r.slot.Store(nil)
-	r.dropFile()
-	*f = append(*f, r)
-}
-
-// stale takes up to n streams out of the list that were last used before t and may
-// still have pages.
-func (f *freeList) stale(t time.Time, n int) (old []*run) {
-	kept := (*f)[:0]
-	for _, r := range *f {
-		if r.dirty && r.used.Before(t) && len(old) < n {
-			old = append(old, r)
-			continue
-		}
-		kept = append(kept, r)
-	}
-	*f = kept
-	return old
-}
-
-// clean says whether all of a generation's streams are free, but for WebSockets, and none of
-// the free ones has pages.
-func (g *generation) clean() bool {
-	if len(g.free) < len(g.runs)-g.reserved {
-		return false
-	}
-	for _, r := range g.free {
-		if r.dirty {
-			return false
-		}
-	}
-	return true
-}
-
-// unstale puts streams back at the bottom.
-func (f *freeList) unstale(old []*run) { *f = append(append(freeList{}, old...), *f...) }
