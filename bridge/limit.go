@@ -120,11 +120,14 @@ func (p *Port) expireRun(r *run, word uint64) {
 	first, incarnation := !s.expired, s.incarnation
 	s.open, s.expired = false, true
 	d.mu.Unlock()
+	if first {
+		p.recall(s) // before the answer: it may end what the worker runs, and that one begin the next
+		p.bridge.recall(s)
+	}
 	if x != nil {
 		x.client.Progress() // which leaves: the stream is the worker's until it dies
 	}
 	if first {
-		p.bridge.recall(s)
 		go s.gen.expire(s, incarnation, request)
 		return
 	}
