@@ -56,8 +56,7 @@ bool gb_head_is_token(const char *text, size_t size)
     return size > 0;
 }
 
-// Is it this name, in lower case? Inline, so that the length of a constant is one too.
-static inline bool is(const char *text, size_t size, const char *name)
+static bool is(const char *text, size_t size, const char *name)
 {
     return size == strlen(name) && strncasecmp(text, name, size) == 0;
 }
@@ -74,23 +73,9 @@ static void trim(const char **value, size_t *size)
 }
 
 // Those that are the server's business.
-#define NAMED(name)                                                                                                    \
-    {                                                                                                                  \
-        name, sizeof name - 1                                                                                          \
-    }
-static const struct {
-    const char *name;
-    size_t size;
-} hop_by_hop[] = {NAMED("connection"),
-                  NAMED("keep-alive"),
-                  NAMED("proxy-authenticate"),
-                  NAMED("proxy-authorization"),
-                  NAMED("proxy-connection"),
-                  NAMED("te"),
-                  NAMED("trailer"),
-                  NAMED("trailers"),
-                  NAMED("transfer-encoding"),
-                  NAMED("upgrade")};
+static const char *const hop_by_hop[] = {
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade"};
 #define HOP_BY_HOP (sizeof hop_by_hop / sizeof *hop_by_hop)
 #define CONNECTION 0
 
@@ -98,7 +83,9 @@ static const struct {
 static size_t which_hop_by_hop(const char *name, size_t size)
 {
     size_t i = 0;
-    while (i < HOP_BY_HOP && !(size == hop_by_hop[i].size && strncasecmp(name, hop_by_hop[i].name, size) == 0))
+    if (strchr("ckptu", name[0] | 0x20) == NULL)
+        return HOP_BY_HOP;
+    while (i < HOP_BY_HOP && !is(name, size, hop_by_hop[i]))
         i++;
     return i;
 }
@@ -123,7 +110,7 @@ static const char *told_once(size_t which)
 {
     static atomic_uint told;
     unsigned bit = 1u << which;
-    return atomic_fetch_or(&told, bit) & bit ? NULL : hop_by_hop[which].name;
+    return atomic_fetch_or(&told, bit) & bit ? NULL : hop_by_hop[which];
 }
 
 // A length that is there before must be the same (RFC 9110, 8.6).
