@@ -1,8 +1,7 @@
 package bridge
 
 // freeList holds a generation's free streams. The one used last is taken first, so that few
-// streams' pages are in use. Guarded by dispatch.mu, under which nothing may take time that grows
-// with the number of streams.
+// streams' pages are in use. Guarded by dispatch.mu, with which held nothing may look at every stream.
 type freeList struct {
 	dirty []*run // their pages may be there; the one used last on top
 	clean []*run // they are not
@@ -38,8 +37,8 @@ func (f *freeList) push(r *run) {
 	}
 }
 
-// stale takes up to n streams out of the list that were given back before t, by the coarse clock, and may
-// still have pages.
+// stale takes up to n streams out of the list that were given back before t, by the coarse
+// clock, and may still have pages. Those lie at the bottom, the oldest first.
 func (f *freeList) stale(t int64, n int) (old []*run) {
 	for len(old) < n && len(old) < len(f.dirty) && f.dirty[len(old)].used < t {
 		old = append(old, f.dirty[len(old)])
